@@ -1,0 +1,104 @@
+import type { Transport } from '../wire/transport.ts';
+
+/** What upstream needs to know of a proved identity. `Principal` of src/accounts/ is one. */
+export interface EnginePrincipal {
+  readonly uid: string;
+  readonly name: string;
+  readonly engineRole: string | null;
+  readonly defaultDatabase: string | null;
+  /** Null when the login was by password or OAuth. */
+  readonly token: { readonly role: string | null } | null;
+}
+
+/** What upstream needs of a client's StartupMessage. */
+export interface SessionStartup {
+  /** In the client's order, values as the bytes that came; without user, database and `_pq_.` names. */
+  readonly parameters: readonly { readonly name: string; readonly value: Buffer }[];
+}
+
+/** Where a session goes. */
+export interface Route {
+  /** Name of the engine, as configured. */
+  readonly engine: string;
+  /** Database on that engine. */
+  readonly database: string;
+  /** The name that the client knows the database by: what a token's list of databases is compared with. */
+  readonly name: string;
+}
+
+/** One engine session, logged in and idle, lent to one client session. */
+export interface EngineSession {
+  /** Paused and without a sink. */
+  readonly transport: Transport;
+  /** Bytes that the engine sent behind the first ReadyForQuery. */
+  readonly leftover: Buffer;
+  /** ParameterStatus and NoticeResponse frames exactly as the engine sent them, in its order. */
+  readonly greeting: Buffer;
+  readonly processId: number;
+  /** The engine's own secret: 4 to 256 bytes. */
+  readonly cancelKey: Buffer;
+  /** The role that the session was opened as. */
+  readonly role: string;
+  /** Name of the engine. */
+  readonly engine: string;
+  /** False when the session served the same principal before. */
+  readonly fresh: boolean;
+}
+
+/** In what state an engine session comes back. */
+export interface GivenBack {
+  /** The engine's last message was ReadyForQuery `I`, nothing is in flight and nothing unknown was sent. */
+  readonly reusable: boolean;
+  /**
+   * Whether the engine sent ParameterStatus during the session. Left out means that it may have: the values are then asked
+   * for again before the session is lent once more.
+   */
+  readonly parametersChanged?: boolean;
+}
+
+/** Counters and gauges, for metrics and the console. */
+export interface UpstreamStats {
+  readonly engine: string;
+  /** Lent to a client session at the moment. */
+  readonly lent: number;
+  /** Waiting to be re-used. */
+  readonly idle: number;
+  /** Being reset for re-use. */
+  readonly resetting: number;
+  /** Engine logins since the start. */
+  readonly opened: number;
+  readonly reused: number;
+  readonly failed: number;
+  readonly cancels: number;
+}
+
+/** The engine side of the gateway. */
+export interface Upstream {
+  /**
+   * Where a requested database name leads.
+   * @param requested null when the client named none
+   * @throws GatewayError engine.no_such_database (3D000)
+   */
+  route(requested: string | null, principal: EnginePrincipal): Route;
+  /**
+   * A session on the route's engine, as the role that the principal has there, opened with the client's own start-up
+   * parameters.
+   * @param signal gives up; what it was aborted with is thrown
+   * @throws GatewayError; EngineRefused when the engine's own ErrorResponse is to reach the client
+   */
+  open(
+    principal: EnginePrincipal,
+    startup: SessionStartup,
+    route: Route,
+    signal: AbortSignal,
+  ): Promise<EngineSession>;
+  /** Ends the loan. The transport belongs to upstream again, which re-uses or closes it. */
+  giveBack(session: EngineSession, end: GivenBack): void;
+  /** Asks the engine to cancel what the session runs. Settles, never rejects, when the engine has acted or time is up. */
+  cancel(session: EngineSession): Promise<void>;
+  stats(): readonly UpstreamStats[];
+  /** Reads certificates and userlists again; what can not be read leaves the old ones in force and is thrown. */
+  reload(): Promise<void>;
+  /** Closes idle sessions; lent ones end when they are given back. */
+  close(): Promise<void>;
+}
