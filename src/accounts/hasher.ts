@@ -1,0 +1,14 @@
+/**
+ * Slow hashes, off the relaying thread and with bounded concurrency, so that a storm of logins does not stall sessions.
+ * Every method throws GatewayError login.overloaded when too many are waiting already.
+ */
+export interface Hasher {
+  /** RFC 5802 Hi(): PBKDF2 with HMAC-SHA-256, 32 bytes. @param password prepared with SASLprep by the caller */
+  pbkdf2(password: Buffer, salt: Buffer, iterations: number): Promise<Buffer>;
+  /** @returns an argon2id PHC string with OWASP's parameters or better */
+  argon2Hash(password: string): Promise<string>;
+  /** @param hash PHC string, one that argon2Hash made */
+  argon2Verify(hash: string, password: string): Promise<boolean>;
+  /** Takes as long as argon2Verify and is always false: for users who do not exist. */
+  argon2VerifyNobody(password: string): Promise<false>;
+}

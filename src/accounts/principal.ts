@@ -1,0 +1,44 @@
+declare const proved: unique symbol;
+
+export type PrincipalKind = 'person' | 'service';
+
+/** How a wire login was proved. */
+export type Mechanism = 'cleartext' | 'scram-sha-256' | 'scram-sha-256-plus' | 'oauthbearer';
+
+/** The token that a session was opened with, and the limits that it puts on the session. */
+export interface PrincipalToken {
+  readonly tid: string;
+  readonly label: string;
+  /** When it stops working: its expiry, or the end of a rotation's overlap if that comes first. */
+  readonly expiresAt: Date | null;
+  /** Null: any. */
+  readonly databases: readonly string[] | null;
+  /** CIDR; null: from anywhere. */
+  readonly networks: readonly string[] | null;
+  readonly role: string | null;
+  readonly maxSessions: number | null;
+  readonly scopes: readonly string[];
+}
+
+export interface PrincipalFacts {
+  readonly uid: string;
+  readonly name: string;
+  readonly kind: PrincipalKind;
+  readonly provedBy: 'password' | 'token' | 'oauth';
+  readonly mechanism: Mechanism;
+  /** Null unless proved by a token. */
+  readonly token: PrincipalToken | null;
+  /** The account's role on the engine; the token's role, when it has one, goes before it. */
+  readonly engineRole: string | null;
+  readonly defaultDatabase: string | null;
+  /** What the account may reach; null: any. */
+  readonly databases: readonly string[] | null;
+}
+
+/** A proved identity. Only `provePrincipal` makes one, so holding one means that a secret was checked. */
+export type Principal = PrincipalFacts & { readonly [proved]: true };
+
+/** To be called where a secret has just been found right, and nowhere else. */
+export function provePrincipal(facts: PrincipalFacts): Principal {
+  return facts as Principal;
+}

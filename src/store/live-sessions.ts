@@ -1,0 +1,44 @@
+/** A running session, as the directory of all processes shows it. */
+export interface LiveSession {
+  /** UUID made by the process that runs it. */
+  readonly sid: string;
+  readonly uid: string;
+  readonly user: string;
+  /** Null when proved by a password. */
+  readonly tid: string | null;
+  readonly label: string | null;
+  readonly mechanism: string;
+  readonly engine: string;
+  readonly database: string;
+  readonly role: string;
+  /** The engine's backend process. */
+  readonly engineProcessId: number;
+  readonly address: string;
+  readonly application: string | null;
+  readonly tls: string | null;
+  readonly startedAt: Date;
+}
+
+export interface ListedSession extends LiveSession {
+  /** Host and operating system process that runs it. */
+  readonly host: string;
+  readonly processId: number;
+}
+
+export interface SessionQuery {
+  readonly uid?: string;
+  readonly tid?: string;
+  /** 1 to 10,000; 1,000 when left out. */
+  readonly limit?: number;
+}
+
+/** Which sessions run anywhere. Each process writes its own behind, in batches; those of a dead process drop out by themselves. */
+export interface LiveSessions {
+  opened(session: LiveSession): void;
+  closed(sid: string): void;
+  /** Newest first, of all processes. May be a second behind. */
+  list(query?: SessionQuery): Promise<readonly ListedSession[]>;
+  flush(): Promise<void>;
+  /** Flushes, takes this process's sessions out, and stops. */
+  close(): Promise<void>;
+}

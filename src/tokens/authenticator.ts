@@ -1,0 +1,40 @@
+import type { Actor } from '../accounts/actor.ts';
+import type { ErrorCode } from '../core/errors.ts';
+import type { Secret } from '../core/secret.ts';
+import type { Origin } from './service.ts';
+
+/** `reason` is for the log and the audit; callers must look the same whatever it is. */
+export type Authentication =
+  | { readonly ok: true; readonly actor: Actor & { readonly uid: string }; readonly expiresAt: Date | null }
+  | { readonly ok: false; readonly reason: ErrorCode };
+
+/** `login`: 30 hours, by name and password. `exchange`: one hour, for a personal access token. `web`: the page's cookie. */
+export type SessionKind = 'login' | 'exchange' | 'web';
+
+export interface OpenedSession {
+  readonly token: Secret;
+  /** No later than the end of the personal access token behind it. */
+  readonly expiresAt: Date;
+}
+
+/**
+ * Who a caller of HTTP, page or console is.
+ * @throws GatewayError store.unreachable, login.overloaded
+ */
+export interface Authenticator {
+  /**
+   * Name with password or one of the own tokens; a token user name (`$token`) with any token. Takes about as long whatever
+   * is wrong. Audited.
+   */
+  password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication>;
+  /** A personal access token or a session token. Failures are told apart before any round trip where the shape shows them. */
+  bearer(secret: Secret, origin: Origin): Promise<Authentication>;
+  /** @param lifetimeMs when left out, by kind: 30 h, 1 h, 12 h */
+  openSession(
+    actor: Actor & { readonly uid: string },
+    kind: SessionKind,
+    lifetimeMs?: number,
+  ): Promise<OpenedSession>;
+  /** Ending one that is not there is no error. */
+  endSession(secret: Secret): Promise<void>;
+}
