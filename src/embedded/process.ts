@@ -1,0 +1,71 @@
+import { execFile } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+
+/**
+ * Tells one process from a later one with the same number: its start time and, on Linux, the boot it belongs to.
+ * @returns null when there is no such process, or only its zombie
+ */
+export async function processIdentity(pid: number): Promise<string | null> {
+  if (!isAlive(pid)) return null;
+  if (process.platform === 'linux') return linuxIdentity(pid);
+  if (process.platform === 'win32') return 'alive';
+  return firstLine('ps', ['-o', 'lstart=', '-p', String(pid)]);
+}
+
+/** Whether `pid` is a PostgreSQL server that was started on the data directory `directory`. */
+export async function servesDirectory(pid: number, directory: string): Promise<boolean> {
+  if ((await processIdentity(pid)) === null) return false;
+  if (process.platform === 'win32') return true;
+  const command = await commandLine(pid);
+  return command !== null && command.includes('postgres') && command.includes(directory);
+}
+
+/** Readable for everyone, unlike the working directory, which needs a capability that containers lack. */
+async function commandLine(pid: number): Promise<string | null> {
+  if (process.platform !== 'linux') return firstLine('ps', ['-ww', '-o', 'command=', '-p', String(pid)]);
+  try {
+    return await readFile(`/proc/${pid}/cmdline`, 'utf8');
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+export function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
+}
+
+async function linuxIdentity(pid: number): Promise<string | null> {
+  try {
+    const [stat, boot] = await Promise.all([
+      readFile(`/proc/${pid}/stat`, 'utf8'),
+      readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
+    ]);
+    // proc(5): the command, in parentheses, may hold anything; state is the first field after it, starttime the 20th.
+    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    if (fields[0] === 'Z' || fields[0] === 'X') return null;
+    return `${boot.trim()}/${fields[19] ?? ''}`;
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
+function isGone(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException).code;
+  return code === 'ENOENT' || code === 'ESRCH';
+}
+
+function firstLine(program: string, args: readonly string[]): Promise<string | null> {
+  return new Promise((resolve) => {
+    execFile(program, args, (error, stdout) => {
+      const line = stdout.split('\n', 1)[0]?.trim() ?? '';
+      resolve(error === null && line !== '' ? line : null);
+    });
+  });
+}
