@@ -1,0 +1,9 @@
+import type { TLSSocket } from 'node:tls';
+
+import type { Transport } from '../wire/transport.ts';
+import { EventTransport } from './transport-socket.ts';
+
+/** @param socket after the handshake, paused */
+export function tlsTransport(socket: TLSSocket): Transport {
+  return new EventTransport(socket, { encrypted: true });
+}

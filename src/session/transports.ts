@@ -1,0 +1,28 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+
+import type { Transport } from '../wire/transport.ts';
+import { createReadBuffers } from './read-buffers.ts';
+import { connectTransport, type DialOptions, type DialTarget } from './transport-connect.ts';
+import { plainTransport } from './transport-plain.ts';
+import { tlsTransport } from './transport-tls.ts';
+
+/** Makes every transport of a process; they share the buffers that they read into. */
+export interface Transports {
+  /** See `plainTransport`. */
+  plain(socket: Socket, head?: Buffer): Transport;
+  /** See `tlsTransport`. */
+  tls(socket: TLSSocket): Transport;
+  /** See `connectTransport`. */
+  connect(target: DialTarget, options: DialOptions): Promise<Transport>;
+}
+
+/** Made once, in the composition root. */
+export function createTransports(): Transports {
+  const buffers = createReadBuffers();
+  return {
+    plain: (socket, head) => plainTransport(socket, buffers, head),
+    tls: tlsTransport,
+    connect: (target, options) => connectTransport(target, buffers, options),
+  };
+}
