@@ -1,0 +1,322 @@
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { LOG_LEVELS } from '../core/log.ts';
+import { computed, optional, setting, type Environment } from './setting.ts';
+import * as type from './value-types.ts';
+
+/** In the order of help and documentation. */
+export const SECTIONS = {
+  general: 'General',
+  listen: 'Listeners',
+  tls: 'TLS towards clients',
+  store: 'Store',
+  login: 'Login',
+  oauth: 'OAuth',
+  engine: 'Engines',
+  databases: 'Databases',
+  sessions: 'Sessions',
+  pool: 'Engine session re-use',
+  http: 'HTTP',
+  notices: 'Notices',
+  bootstrap: 'First administrator',
+  log: 'Log',
+} as const;
+
+const general = { section: 'general' };
+const listen = { section: 'listen' };
+const tls = { section: 'tls' };
+const store = { section: 'store' };
+const login = { section: 'login' };
+const oauth = { section: 'oauth' };
+const engine = { section: 'engine' };
+const sessions = { section: 'sessions' };
+const pool = { section: 'pool' };
+const http = { section: 'http' };
+const notices = { section: 'notices' };
+const bootstrap = { section: 'bootstrap' };
+const log = { section: 'log' };
+
+/** `$XDG_DATA_HOME/patgate`; the XDG specification has relative values ignored. */
+function defaultDataDir(environment: Environment): string {
+  const base = environment['XDG_DATA_HOME'];
+  if (base?.startsWith('/') === true) return join(base, 'patgate');
+  return join(environment['HOME'] ?? homedir(), '.local', 'share', 'patgate');
+}
+
+/** Every setting, once. Flags, environment variables, the TOML file, help, documentation and error lines follow from it. */
+export const SETTINGS = {
+  data_dir: computed(
+    type.path,
+    '$XDG_DATA_HOME/patgate, or ~/.local/share/patgate',
+    { ...general, help: 'Folder of the embedded PostgreSQL cluster and the development certificates.' },
+    defaultDataDir,
+  ),
+  workers: setting(type.workers, '1', {
+    ...general,
+    help: 'Processes that relay. `auto` is the number of cores.',
+  }),
+  'shutdown.grace': setting(type.duration, '30s', {
+    ...general,
+    help: 'How long a stop waits for running statements before it closes their sessions.',
+  }),
+  demo: setting(type.boolean, 'true', {
+    ...general,
+    help: 'With the embedded engine: keep a demo user with a password and a token. Without effect on engines of your own.',
+  }),
+
+  'listen.postgres': setting(type.address, '127.0.0.1:6432', {
+    ...listen,
+    help: 'Where SQL clients connect. Port 0 picks a free one, named in the ready file.',
+  }),
+  'listen.http': setting(type.orOff(type.address), '127.0.0.1:8432', {
+    ...listen,
+    help: 'Where the web page and the REST interfaces are.',
+  }),
+  'listen.metrics': setting(type.orOff(type.address), '127.0.0.1:9432', {
+    ...listen,
+    help: 'Where /metrics is, for Prometheus.',
+  }),
+  'listen.public_address': optional(type.address, {
+    ...listen,
+    help: 'Host and port that clients should use, for connection recipes, when a balancer stands in front. Without it: listen.postgres.',
+  }),
+  'listen.proxy_protocol_from': setting(type.networks, '', {
+    ...listen,
+    help: 'Networks of balancers that send a PROXY protocol header (version 1 or 2). From these it is believed and demanded; from elsewhere it is refused.',
+  }),
+
+  'tls.mode': setting(type.oneOf('require', 'prefer', 'off'), 'require', {
+    ...tls,
+    help: 'Whether SQL clients must, may or can not use TLS. A secret in cleartext is asked for over TLS only, whatever the mode.',
+  }),
+  'tls.cert_file': optional(type.existingFile, {
+    ...tls,
+    reloadable: true,
+    help: 'Server certificate with its chain, PEM. Without it, a development certificate is made in data_dir.',
+  }),
+  'tls.key_file': optional(type.existingFile, {
+    ...tls,
+    reloadable: true,
+    help: 'Private key of the certificate, PEM.',
+  }),
+  'tls.ca_file': optional(type.existingFile, {
+    ...tls,
+    reloadable: true,
+    help: 'Certificate authority that clients should trust, shown in connection recipes.',
+  }),
+
+  'store.url': optional(type.postgresUrl, {
+    ...store,
+    help: 'PostgreSQL database for users, tokens, policy and audit. Without it, the embedded PostgreSQL.',
+  }),
+  'store.password': optional(type.secret, {
+    ...store,
+    help: 'Password for store.url, in place of one inside the URL.',
+  }),
+  'store.pool_size': setting(type.integer(1, 1000), '10', {
+    ...store,
+    help: 'Most connections to the store, for each process.',
+  }),
+
+  'login.method': setting(type.oneOf('scram-sha-256', 'cleartext'), 'scram-sha-256', {
+    ...login,
+    help: 'How named users log in. `cleartext` (over TLS only) stores passwords as argon2id and suits clients without SCRAM.',
+  }),
+  'login.token_users': setting(type.words, '$token,token', {
+    ...login,
+    help: 'Reserved user names that mean: the password is a token.',
+  }),
+  'login.timeout': setting(type.duration, '60s', {
+    ...login,
+    help: 'From the connection being accepted to the client being told that it may send queries.',
+  }),
+  'login.first_byte_timeout': setting(type.duration, '10s', {
+    ...login,
+    help: 'How long a connection may stay silent at its start.',
+  }),
+  'login.throttle': setting(type.boolean, 'true', {
+    ...login,
+    help: 'Slow down and refuse logins after many failures from one address for one account.',
+  }),
+  'login.throttle_failures': setting(type.integer(1, 1_000_000), '10', {
+    ...login,
+    help: 'Failures within login.throttle_window after which logins are refused for a while.',
+  }),
+  'login.throttle_window': setting(type.duration, '1min', {
+    ...login,
+    help: 'How long a failed login counts.',
+  }),
+
+  'oauth.issuer': optional(type.httpUrl, {
+    ...oauth,
+    help: 'Issuer of access tokens that are accepted as logins, and provider for signing in to the web page.',
+  }),
+  'oauth.audience': optional(type.text(), {
+    ...oauth,
+    help: 'Audience that an access token must name.',
+  }),
+  'oauth.jwks_url': optional(type.httpUrl, {
+    ...oauth,
+    help: 'Where the issuer’s public keys are. Without it, the issuer’s discovery document says.',
+  }),
+  'oauth.user_claim': setting(type.text('CLAIM'), 'email', {
+    ...oauth,
+    help: 'Claim that holds the user name or e-mail.',
+  }),
+  'oauth.client_id': optional(type.text(), {
+    ...oauth,
+    help: 'Client of the issuer for signing in to the web page.',
+  }),
+  'oauth.client_secret': optional(type.secret, {
+    ...oauth,
+    help: 'Secret of that client.',
+  }),
+  'oauth.scopes': setting(type.words, 'openid,email', {
+    ...oauth,
+    help: 'Scopes to ask for when signing in to the web page.',
+  }),
+
+  'engine.url': optional(type.postgresUrl, {
+    ...engine,
+    help: 'The engine `main`: where sessions are opened, and as whom. `sslmode` and `sslrootcert` in it are honoured. Without any engine: the embedded demo.',
+  }),
+  'engine.password': optional(type.secret, {
+    ...engine,
+    help: 'Password for engine.url, in place of one inside the URL.',
+  }),
+  'engine.identity': setting(type.oneOf('service', 'role'), 'service', {
+    ...engine,
+    help: '`service`: every session as the user of the URL. `role`: each session as the principal’s own engine role.',
+  }),
+  'engine.ca_file': optional(type.existingFile, {
+    ...engine,
+    help: 'Certificate authority of the engine, PEM. With it, TLS is on and the engine’s name is verified.',
+  }),
+  'engine.cert_file': optional(type.existingFile, {
+    ...engine,
+    help: 'Client certificate for the engine, PEM.',
+  }),
+  'engine.key_file': optional(type.existingFile, {
+    ...engine,
+    help: 'Private key of the client certificate, PEM.',
+  }),
+  'engine.passwords_file': optional(type.existingFile, {
+    ...engine,
+    help: 'User list for `identity = role`: lines of "role" "password or SCRAM secret".',
+  }),
+  'engine.connect_timeout': setting(type.duration, '10s', {
+    ...engine,
+    help: 'How long to wait for the engine to take a connection and log it in.',
+  }),
+  'engine.insecure_passwords': setting(type.boolean, 'false', {
+    ...engine,
+    help: 'Answer an engine that asks for a cleartext or MD5 password without TLS over a network.',
+  }),
+
+  databases: setting(type.databaseMap, '*=main', {
+    section: 'databases',
+    help: 'Which engine, and which database there, a requested database name means. `*` is every name not listed.',
+  }),
+
+  'sessions.max': setting(type.integer(0, 10_000_000), '10000', {
+    ...sessions,
+    help: 'Most sessions at once in this process group. 0: no limit.',
+  }),
+  'sessions.max_per_user': setting(type.integer(0, 10_000_000), '0', {
+    ...sessions,
+    help: 'Most sessions at once of one user. 0: no limit.',
+  }),
+  'sessions.max_per_address': setting(type.integer(0, 10_000_000), '0', {
+    ...sessions,
+    help: 'Most connections at once from one address. 0: no limit.',
+  }),
+  'sessions.idle_timeout': setting(type.orOff(type.duration), 'off', {
+    ...sessions,
+    help: 'How long a session may be idle before it is closed.',
+  }),
+  'sessions.expiry_grace': setting(type.duration, '10min', {
+    ...sessions,
+    help: 'How long a statement may go on after its token has expired.',
+  }),
+  'sessions.allow_replication': setting(type.boolean, 'true', {
+    ...sessions,
+    help: 'Let replication sessions through.',
+  }),
+
+  'pool.reuse': setting(type.oneOf('principal', 'off'), 'principal', {
+    ...pool,
+    help: '`principal`: a finished engine session may serve the same principal again after DISCARD ALL. `off`: never.',
+  }),
+  'pool.max_idle_per_key': setting(type.integer(0, 100_000), '2', {
+    ...pool,
+    help: 'Most idle engine sessions kept for one principal, database and set of start-up parameters.',
+  }),
+  'pool.max_idle': setting(type.integer(0, 1_000_000), '100', {
+    ...pool,
+    help: 'Most idle engine sessions kept, for each process.',
+  }),
+  'pool.idle_timeout': setting(type.duration, '60s', {
+    ...pool,
+    help: 'How long an engine session is kept idle.',
+  }),
+
+  'http.public_url': optional(type.httpUrl, {
+    ...http,
+    help: 'Address of the web page as people see it, for links and OAuth redirects. Without it: the listener’s own.',
+  }),
+  'http.tls': setting(type.oneOf('auto', 'on', 'off'), 'auto', {
+    ...http,
+    help: 'TLS on the HTTP listener, with the same certificate. `auto`: on, unless it listens on loopback only.',
+  }),
+  'http.trusted_proxies': setting(type.networks, '', {
+    ...http,
+    help: 'Networks of proxies whose X-Forwarded-For is believed.',
+  }),
+
+  'notices.login_expiry': setting(type.boolean, 'true', {
+    ...notices,
+    help: 'Send a NOTICE at login when the token is close to its expiry.',
+  }),
+  'notices.login_expiry_days': setting(type.integer(1, 365), '7', {
+    ...notices,
+    help: 'Days before the expiry from which that NOTICE is sent.',
+  }),
+  'webhook.url': optional(type.webhookUrl, {
+    ...notices,
+    help: 'Where expiry notices are posted as JSON.',
+  }),
+  'webhook.secret': optional(type.secret, {
+    ...notices,
+    help: 'Key of the HMAC-SHA-256 signature on those posts.',
+  }),
+  'smtp.url': optional(type.smtpUrl, {
+    ...notices,
+    help: 'Mail server for expiry notices.',
+  }),
+  'smtp.from': optional(type.text('ADDRESS'), {
+    ...notices,
+    help: 'Sender of those mails.',
+  }),
+
+  'bootstrap.admin_user': setting(type.text('NAME'), 'admin', {
+    ...bootstrap,
+    help: 'Administrator to make when the store has none, given bootstrap.admin_password.',
+  }),
+  'bootstrap.admin_password': optional(type.secret, {
+    ...bootstrap,
+    help: 'First password of that administrator. Never changes one that exists.',
+  }),
+
+  'log.level': setting(type.oneOf(...LOG_LEVELS), 'info', {
+    ...log,
+    reloadable: true,
+    help: 'Least severe entries to write.',
+  }),
+  'log.file': optional(type.path, {
+    ...log,
+    help: 'File to append the log to. Without it: standard error.',
+  }),
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+export const SETTING_NAMES = Object.keys(SETTINGS) as readonly SettingName[];
