@@ -1,0 +1,115 @@
+import { HTTPException } from 'hono/http-exception';
+import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { describeError, RequestError, type ErrorCode } from '../core/errors.ts';
+
+/** What went wrong, as far as the caller may know; each facade puts it into its own product's words. */
+export interface Failure {
+  readonly status: ContentfulStatusCode;
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly issues: readonly Issue[];
+  readonly retryAfterSeconds: number | null;
+}
+
+/** One field that does not fit. */
+export interface Issue {
+  readonly path: string;
+  readonly message: string;
+}
+
+/** The part of a zod issue that is used here. */
+interface ShapeIssue {
+  readonly path: readonly PropertyKey[];
+  readonly message: string;
+}
+
+const MAX_ISSUES = 10;
+
+/** A request whose fields have wrong types or values. */
+export class InvalidRequest extends RequestError {
+  readonly issues: readonly Issue[];
+
+  constructor(issues: readonly ShapeIssue[]) {
+    const shown = issues.slice(0, MAX_ISSUES).map((issue) => ({
+      path: issue.path.map(String).join('.'),
+      message: issue.message,
+    }));
+    const texts = shown.map(({ path, message }) => (path === '' ? message : `${path}: ${message}`));
+    super('request.invalid', texts.join('; ') || 'The request is malformed.');
+    this.name = 'InvalidRequest';
+    this.issues = shown;
+  }
+}
+
+/** Refused for now; the same request may be tried again later. */
+export class RateLimited extends RequestError {
+  readonly retryAfterMs: number;
+
+  constructor(retryAfterMs: number, message = 'Too many failed attempts. Try again later.') {
+    super('request.rate_limited', message);
+    this.name = 'RateLimited';
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
+const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
+  'request.invalid': 400,
+  'request.unauthenticated': 401,
+  'request.forbidden': 403,
+  'request.not_found': 404,
+  'request.conflict': 409,
+  'request.too_large': 413,
+  'request.rate_limited': 429,
+  'policy.lifetime_too_long': 400,
+  'policy.never_expiring': 400,
+  'policy.too_many_tokens': 409,
+  'policy.tokens_off': 403,
+  'policy.no_privilege': 403,
+  'store.unreachable': 503,
+  'store.read_only': 503,
+  'store.conflict': 409,
+  'login.overloaded': 503,
+  'login.throttled': 429,
+};
+
+const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
+  401: 'request.unauthenticated',
+  403: 'request.forbidden',
+  404: 'request.not_found',
+  413: 'request.too_large',
+  429: 'request.rate_limited',
+};
+
+/** Whoever fails to prove who they are hears only this, whatever the reason; the log has the code. */
+const UNAUTHENTICATED = 'The credential is missing, unknown, expired or revoked.';
+const STORE_DOWN = 'The store cannot be reached or written to at the moment. Try again later.';
+
+function plain(status: ContentfulStatusCode, code: ErrorCode, message: string): Failure {
+  return { status, code, message, issues: [], retryAfterSeconds: null };
+}
+
+function ofRequestError(error: RequestError): Failure {
+  const status = STATUS[error.code];
+  if (status === undefined) {
+    return error.code.startsWith('login.')
+      ? plain(401, 'request.unauthenticated', UNAUTHENTICATED)
+      : plain(500, 'internal', 'An internal error happened; the log has the details.');
+  }
+  return {
+    status,
+    code: error.code,
+    message: error.code.startsWith('store.') && status === 503 ? STORE_DOWN : error.message,
+    issues: error instanceof InvalidRequest ? error.issues : [],
+    retryAfterSeconds:
+      error instanceof RateLimited ? Math.max(1, Math.ceil(error.retryAfterMs / 1000)) : null,
+  };
+}
+
+/** Turns anything thrown into what the caller may know of it. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof RequestError) return ofRequestError(error);
+  if (error instanceof HTTPException && error.status < 500) {
+    return plain(error.status, CODE_OF_STATUS[error.status] ?? 'request.invalid', describeError(error));
+  }
+  return plain(500, 'internal', 'An internal error happened; the log has the details.');
+}

@@ -1,0 +1,110 @@
+import {
+  createServer as createHttpServer,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
+import { isIPv6, type AddressInfo } from 'node:net';
+import type { SecureContextOptions } from 'node:tls';
+import { getRequestListener } from '@hono/node-server';
+import { RequestError } from '../core/errors.ts';
+import { isLoopback } from './address.ts';
+
+/** The part of a Hono application that a listener needs. */
+export interface FetchApp {
+  fetch(request: Request, env: object): Response | Promise<Response>;
+}
+
+export interface HttpListenOptions {
+  /** Port 0 picks a free one. */
+  readonly listen: { readonly host: string; readonly port: number };
+  /** Certificate and key; may be left out on loopback only. */
+  readonly tls?: SecureContextOptions;
+  /** How long `close` waits for answers that are being written. */
+  readonly closeGraceMs?: number;
+}
+
+export interface HttpListener {
+  /** With the port in use, without a slash at the end. */
+  readonly url: string;
+  readonly port: number;
+  /** New connections use this certificate; running ones stay. */
+  readonly setTls: (options: SecureContextOptions) => void;
+  /** Takes no new connection, lets answers end, then closes what is left. */
+  close(): Promise<void>;
+}
+
+/** Slow senders of headers and bodies are cut off, so that they can not hold sockets for ever. */
+const LIMITS = {
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  keepAliveTimeout: 15_000,
+  connectionsCheckingInterval: 5_000,
+  maxHeaderSize: 16 * 1024,
+} as const;
+
+const CLOSE_GRACE_MS = 5_000;
+
+interface Listening {
+  readonly server: Server;
+  readonly setTls: (options: SecureContextOptions) => void;
+}
+
+function makeServer(app: FetchApp, tls: SecureContextOptions | undefined): Listening {
+  const listener = getRequestListener((request, env) => app.fetch(request, env), {
+    overrideGlobalObjects: false,
+  });
+  const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void =>
+    void listener(incoming, outgoing);
+  if (tls === undefined) {
+    return { server: createHttpServer(LIMITS, handle), setTls: () => undefined };
+  }
+  const server = createHttpsServer({ ...LIMITS, minVersion: 'TLSv1.2', ...tls }, handle);
+  return { server, setTls: (next) => server.setSecureContext({ minVersion: 'TLSv1.2', ...next }) };
+}
+
+function listening(server: Server, { host, port }: HttpListenOptions['listen']): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host, port }, () => {
+      server.off('error', reject);
+      resolve(server.address() as AddressInfo);
+    });
+  });
+}
+
+function closed(server: Server, graceMs: number): Promise<void> {
+  return new Promise((resolve) => {
+    const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
+    server.close(() => {
+      clearTimeout(deadline);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}
+
+/**
+ * Serves `app` on one address, by TLS when a certificate is given.
+ * @throws RequestError `config.invalid` for an address that others can reach without TLS: bearer tokens would cross the
+ *   network in the clear (RFC 6750, section 5.3)
+ */
+export async function startHttp(app: FetchApp, options: HttpListenOptions): Promise<HttpListener> {
+  const { listen, tls } = options;
+  if (tls === undefined && !isLoopback(listen.host)) {
+    throw new RequestError(
+      'config.invalid',
+      `HTTP on ${listen.host} needs a certificate: it is not a loopback address.`,
+    );
+  }
+  const { server, setTls } = makeServer(app, tls);
+  const { port } = await listening(server, listen);
+  const host = isIPv6(listen.host) ? `[${listen.host}]` : listen.host;
+  return {
+    url: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    port,
+    setTls,
+    close: () => closed(server, options.closeGraceMs ?? CLOSE_GRACE_MS),
+  };
+}

@@ -1,0 +1,46 @@
+import { BlockList } from 'node:net';
+import { describe, expect, it } from 'vitest';
+import { clientAddress, isLoopback, limiterKey } from '../../../src/http/address.ts';
+
+const proxies = new BlockList();
+proxies.addSubnet('10.0.0.0', 8, 'ipv4');
+proxies.addSubnet('fd00::', 8, 'ipv6');
+
+describe('the client’s address', () => {
+  it.each<[string, string | undefined, string | undefined, string | null]>([
+    ['no socket', undefined, undefined, null],
+    ['direct', '192.0.2.1', undefined, '192.0.2.1'],
+    ['IPv4 in IPv6', '::ffff:192.0.2.1', undefined, '192.0.2.1'],
+    ['a stranger’s claim is not believed', '192.0.2.1', '198.51.100.7', '192.0.2.1'],
+    ['behind one proxy', '10.0.0.1', '198.51.100.7', '198.51.100.7'],
+    ['behind two', 'fd00::1', '198.51.100.7, 10.0.0.2', '198.51.100.7'],
+    ['made-up hops further left', '10.0.0.1', '203.0.113.9, 198.51.100.7', '198.51.100.7'],
+    ['nonsense from a proxy', '10.0.0.1', 'unknown', '10.0.0.1'],
+  ])('%s', (_, peer, forwarded, address) => expect(clientAddress(peer, forwarded, proxies)).toBe(address));
+
+  it('is never read from a header when no proxy is trusted', () => {
+    expect(clientAddress('127.0.0.1', '198.51.100.7', null)).toBe('127.0.0.1');
+  });
+});
+
+describe('who is held to a limit', () => {
+  it('is an IPv4 address, or a whole IPv6 /64', () => {
+    expect(limiterKey('192.0.2.1')).not.toBe(limiterKey('192.0.2.2'));
+    expect(limiterKey('2001:db8:1:2::1')).toBe(limiterKey('2001:db8:1:2:ffff::9'));
+    expect(limiterKey('2001:db8:1:2::1')).not.toBe(limiterKey('2001:db8:1:3::1'));
+  });
+});
+
+describe('loopback', () => {
+  it.each([
+    ['127.0.0.1', true],
+    ['127.8.8.8', true],
+    ['::1', true],
+    ['::ffff:127.0.0.1', true],
+    ['localhost', true],
+    ['0.0.0.0', false],
+    ['::', false],
+    ['192.0.2.1', false],
+    ['localhost.example.org', false],
+  ])('%s: %s', (host, expected) => expect(isLoopback(host)).toBe(expected));
+});
