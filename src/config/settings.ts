@@ -275,11 +275,7 @@ export const SETTINGS = {
 
   'notices.login_expiry': setting(type.boolean, 'true', {
     ...notices,
-    help: 'Send a NOTICE at login when the token is close to its expiry.',
-  }),
-  'notices.login_expiry_days': setting(type.integer(1, 365), '7', {
-    ...notices,
-    help: 'Days before the expiry from which that NOTICE is sent.',
+    help: 'Send a NOTICE at login when the token is close to its expiry; how close is policy.',
   }),
   'webhook.url': optional(type.webhookUrl, {
     ...notices,
