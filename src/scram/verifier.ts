@@ -4,6 +4,7 @@ import {
   deriveKeys,
   KEY_LENGTH,
   newSalt,
+  type Hi,
   type ScramParameters,
   type ServerKeys,
 } from './keys.ts';
@@ -18,12 +19,14 @@ const MAX_INT32 = 2 ** 31 - 1;
 /**
  * Derives what a server keeps of a password.
  * @param parameters a new random salt and 4,096 iterations when left out
+ * @param hi as in `deriveKeys`
  */
 export async function makeVerifier(
   password: string | Buffer,
   parameters: ScramParameters = { salt: newSalt(), iterations: DEFAULT_ITERATIONS },
+  hi?: Hi,
 ): Promise<ScramVerifier> {
-  const { storedKey, serverKey } = await deriveKeys(password, parameters);
+  const { storedKey, serverKey } = await deriveKeys(password, parameters, hi);
   return { ...parameters, storedKey, serverKey };
 }
 
