@@ -56,6 +56,8 @@ export const ERROR_CODES = {
   // store
   'store.unreachable': 'The store could not be reached.',
   'store.read_only': 'The store is read-only.',
+  'store.not_migrated': 'The store lacks tables that this version needs: run patgate migrate.',
+  'store.newer': 'The store was migrated by a newer version of patgate.',
   'store.conflict': 'Two changes met; one of them was not applied.',
   // requests from people, scripts and pages
   'request.invalid': 'A request is malformed or breaks a rule of the interface.',

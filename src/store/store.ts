@@ -1,20 +1,155 @@
-import type { Kysely, Transaction } from 'kysely';
-import type { Pool } from 'pg';
-import type { Database } from './schema.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
+import pg from 'pg';
+import type { Log } from '../core/log.ts';
+import { isBrokenConnection, isRetryable, storeError } from './errors.ts';
+import { migrate, pendingMigrations } from './migrate.ts';
+import { clientConfig, createPool, guardedPool } from './pool.ts';
+import { SCHEMA, type Database } from './schema.ts';
 
 export type StoreTransaction = Transaction<Database>;
 
+export interface StoreOptions {
+  /** `postgres://user:password@host:port/database?sslmode=verify-full…` */
+  readonly url: string;
+  readonly log: Log;
+  /** Connections at most, besides one for events; 10 when left out. */
+  readonly poolSize?: number;
+  /** 5,000 when left out. */
+  readonly connectTimeoutMs?: number;
+  /** For any one statement; 15,000 when left out. */
+  readonly queryTimeoutMs?: number;
+  /** Shown in the store's pg_stat_activity. */
+  readonly applicationName?: string;
+}
+
+/** A statement that the store parses and plans once a connection. The name says which; text must not vary. */
+export interface Prepared {
+  readonly name: string;
+  readonly text: string;
+}
+
 export interface Store {
   readonly db: Kysely<Database>;
-  /** For prepared statements. */
-  readonly pool: Pool;
+  /** One round trip; a read that meets a broken connection is tried on another one, once. Reads only. */
+  read<Row extends pg.QueryResultRow>(statement: Prepared, values: readonly unknown[]): Promise<Row[]>;
+  /** Runs `work` in a transaction, again from its beginning when the store says that two of them met. */
+  transaction<T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T>;
+  /** A connection of its own, for LISTEN. The caller ends it. */
+  connect(): Promise<pg.Client>;
+  /** Whether the store has NOTIFY; asked once. */
+  hasNotify(): Promise<boolean>;
   /** Brings the schema up to date; safe when several processes do so at once. @returns names of the steps taken */
   migrate(): Promise<readonly string[]>;
-  /** Whether the schema is what this version needs. */
-  isMigrated(): Promise<boolean>;
-  /** @throws GatewayError store.unreachable, store.read_only */
+  /** @returns names of the steps that the schema lacks; empty when it is what this version needs */
+  pendingMigrations(): Promise<readonly string[]>;
   ping(): Promise<void>;
-  /** Runs `work` in a transaction, again when the store says that two of them met. */
-  transaction<T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T>;
+  /** Waits for what runs, then closes all connections. */
   close(): Promise<void>;
+}
+
+const TRANSACTION_ATTEMPTS = 8;
+const RETRY_MS = 10;
+
+/**
+ * Opens the store; connects at the first use, so that this never fails.
+ * Everything it gives throws GatewayError store.unreachable, store.read_only, store.not_migrated.
+ */
+export function openStore(options: StoreOptions): Store {
+  const applicationName = options.applicationName ?? 'patgate';
+  const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
+  const base = { url: options.url, log: options.log, applicationName, connectTimeoutMs };
+  const pool = createPool({
+    ...base,
+    size: options.poolSize ?? 10,
+    queryTimeoutMs: options.queryTimeoutMs ?? 15_000,
+  });
+  const db = new Kysely<Database>({
+    dialect: new PostgresDialect({ pool: guardedPool(pool) }),
+  }).withSchema(SCHEMA);
+  const hasNotify = once(() => probeNotify(db));
+  let closing: Promise<void> | null = null;
+
+  return {
+    db,
+    read: (statement, values) => read(pool, statement, values),
+    async transaction(work) {
+      await hasNotify();
+      return retried(() => db.transaction().execute(work));
+    },
+    connect: () => connectClient(base),
+    hasNotify,
+    async migrate() {
+      const patient = createPool({ ...base, size: 1, queryTimeoutMs: null });
+      return migrate(patient).finally(() => patient.end());
+    },
+    pendingMigrations: () => pendingMigrations(db),
+    async ping() {
+      await sql`select 1`.execute(db);
+    },
+    close: () => (closing ??= pool.end()),
+  };
+}
+
+async function read<Row extends pg.QueryResultRow>(
+  pool: pg.Pool,
+  statement: Prepared,
+  values: readonly unknown[],
+): Promise<Row[]> {
+  const query = { ...statement, values: [...values] };
+  try {
+    const result = await pool.query<Row>(query).catch((error: unknown) => {
+      if (isBrokenConnection(error)) return pool.query<Row>(query);
+      throw error;
+    });
+    return result.rows;
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+async function retried<T>(attempt: () => Promise<T>): Promise<T> {
+  for (let count = 1; ; count += 1) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (count === TRANSACTION_ATTEMPTS || !isRetryable(error)) throw error;
+      await delay(RETRY_MS * count * Math.random());
+    }
+  }
+}
+
+async function connectClient(options: Parameters<typeof clientConfig>[0]): Promise<pg.Client> {
+  const client = new pg.Client(clientConfig(options));
+  // Without a listener, a connection that breaks before the caller adds one would end the process.
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return client;
+  } catch (error) {
+    throw storeError(error);
+  }
+}
+
+/** Tried rather than looked up: some compatible stores list the function and then refuse it. */
+async function probeNotify(db: Kysely<Database>): Promise<boolean> {
+  try {
+    await sql`select pg_notify('patgate_probe', '')`.execute(db);
+    return true;
+  } catch (error) {
+    if (error instanceof pg.DatabaseError) return false;
+    throw error;
+  }
+}
+
+/** Remembers the first answer, but not a failure. */
+function once<T>(ask: () => Promise<T>): () => Promise<T> {
+  let answer: Promise<T> | null = null;
+  return () => {
+    answer ??= ask().catch((error: unknown) => {
+      answer = null;
+      throw error;
+    });
+    return answer;
+  };
 }

@@ -1,0 +1,101 @@
+import { DatabaseError } from 'pg';
+import { describeError, fatal, GatewayError, type ClientFault } from '../core/errors.ts';
+
+const LOGINS_UNAVAILABLE: ClientFault = fatal(
+  '57P03',
+  'logins are unavailable: the token store cannot be used at the moment',
+);
+
+/** Node's codes for a network that fails, and the texts of pg's own errors, which carry none. */
+const BROKEN_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EPIPE',
+  'ETIMEDOUT',
+  'ENOENT',
+]);
+const BROKEN_TEXTS =
+  /connection terminated|timeout exceeded when trying to connect|timeout expired|query read timeout|connection error and is not queryable|client was closed|cannot use a pool after calling end/i;
+const TLS_TEXTS = /SSL|TLS|certificate|self-signed/i;
+
+/** Classes of SQLSTATE after which this connection, or any to this server, is of no use. */
+const UNREACHABLE_STATES = /^(?:08|57P0|53300|28|3D000)/;
+
+const SERIALIZATION_FAILURE = '40001';
+const DEADLOCK = '40P01';
+const READ_ONLY = '25006';
+const UNDEFINED_TABLE = '42P01';
+const INVALID_SCHEMA = '3F000';
+const UNIQUE_VIOLATION = '23505';
+
+/** What the store did wrong, in patgate's words; other errors come back as they are, but for row values. */
+export function storeError(error: unknown): unknown {
+  if (error instanceof GatewayError) return error;
+  if (error instanceof DatabaseError) return fromServer(error);
+  if (error instanceof AggregateError && error.errors.length > 0) return storeError(error.errors[0]);
+  if (isBrokenConnection(error) || (error instanceof Error && TLS_TEXTS.test(error.message))) {
+    return unreachable(describeError(error));
+  }
+  return error;
+}
+
+/** Whether the connection itself failed, so that the same statement may work on another one. */
+export function isBrokenConnection(error: unknown): boolean {
+  if (error instanceof DatabaseError) return /^(?:08|57P0)/.test(error.code ?? '');
+  if (!(error instanceof Error)) return false;
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return BROKEN_CODES.has(code) || BROKEN_TEXTS.test(error.message);
+}
+
+/** Whether the store is one that takes no changes, such as a primary that was demoted. */
+export function isReadOnly(error: unknown): boolean {
+  return sqlState(error) === READ_ONLY;
+}
+
+/** Whether the transaction met another one and may be tried again from its beginning. */
+export function isRetryable(error: unknown): boolean {
+  const state = sqlState(error);
+  return state === SERIALIZATION_FAILURE || state === DEADLOCK;
+}
+
+/** @param constraint name of the unique index or constraint that may be violated */
+export function violates(error: unknown, constraint: string): boolean {
+  return error instanceof DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === constraint;
+}
+
+/** @returns the SQLSTATE of an error of the server, else null */
+export function sqlState(error: unknown): string | null {
+  return error instanceof DatabaseError ? (error.code ?? null) : null;
+}
+
+function fromServer(error: DatabaseError): Error {
+  const state = error.code ?? '';
+  if (state === READ_ONLY) {
+    return new GatewayError(
+      'store.read_only',
+      `the store is read-only: ${error.message}`,
+      LOGINS_UNAVAILABLE,
+    );
+  }
+  if (state === UNDEFINED_TABLE || state === INVALID_SCHEMA) {
+    return new GatewayError(
+      'store.not_migrated',
+      `the store lacks tables: run "patgate migrate" (${error.message})`,
+      LOGINS_UNAVAILABLE,
+    );
+  }
+  if (UNREACHABLE_STATES.test(state)) return unreachable(`${error.message} (SQLSTATE ${state})`);
+  // "Failing row contains (…)" shows keys of tokens; nothing that is logged may.
+  error.detail = undefined;
+  error.where = undefined;
+  return error;
+}
+
+function unreachable(reason: string): GatewayError {
+  return new GatewayError('store.unreachable', `the store cannot be reached: ${reason}`, LOGINS_UNAVAILABLE);
+}
