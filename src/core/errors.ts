@@ -8,6 +8,9 @@ export const ERROR_CODES = {
   'wire.unsupported_protocol': 'The client asked for a protocol version other than 3.x.',
   'wire.plaintext_behind_ssl_request':
     'Bytes arrived with or right behind SSLRequest, before the TLS handshake.',
+  'wire.tls_handshake': 'The TLS handshake with a client failed.',
+  'wire.proxy_header':
+    'A PROXY protocol header was missing, malformed, or came from an address that is not in listen.proxy_protocol_from.',
   'wire.timeout': 'The client did not finish logging in within login.timeout.',
   // login
   'login.tls_required': 'A client without TLS was refused before any secret was asked for.',

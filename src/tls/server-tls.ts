@@ -1,0 +1,96 @@
+import { constants, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { createSecureContext, type SecureContext } from 'node:tls';
+
+import { describeError } from '../core/errors.ts';
+import { endPointHash } from './end-point-hash.ts';
+import { invalidTls } from './invalid.ts';
+
+export interface TlsFiles {
+  /** PEM: the server's certificate first, then its intermediates. */
+  readonly certFile: string;
+  /** PEM, not encrypted. */
+  readonly keyFile: string;
+}
+
+/** What the server shows of itself in a handshake, as loaded at one time. */
+export interface TlsIdentity {
+  readonly context: SecureContext;
+  readonly certificate: X509Certificate;
+  /** Channel binding data of the certificate; null when none is defined for it. */
+  readonly endPointHash: Buffer | null;
+}
+
+/**
+ * The TLS identity of the PostgreSQL listener. Connections take the current one when they shake hands, so a reload changes
+ * nothing for those that are open. Session tickets are sealed with a key of the context: a client can resume only while
+ * the certificate is the same, and so channel binding always means the certificate that was loaded last.
+ */
+export interface ServerTls {
+  current(): TlsIdentity;
+  /** Reads the files again. On failure the old identity stays. @throws GatewayError `config.invalid` */
+  reload(): Promise<void>;
+}
+
+/** @throws GatewayError `config.invalid` that names the file and what is wrong with it */
+export async function loadServerTls(files: TlsFiles): Promise<ServerTls> {
+  let identity = await loadIdentity(files);
+  return {
+    current: () => identity,
+    async reload() {
+      identity = await loadIdentity(files);
+    },
+  };
+}
+
+async function loadIdentity({ certFile, keyFile }: TlsFiles): Promise<TlsIdentity> {
+  const cert = await readPem('tls.cert_file', certFile);
+  const key = await readPem('tls.key_file', keyFile);
+  const certificate = parseCertificate(certFile, cert);
+  const privateKey = parseKey(keyFile, key);
+  if (!certificate.checkPrivateKey(privateKey)) {
+    throw invalidTls(`tls.key_file ${keyFile} is not the key of tls.cert_file ${certFile}`);
+  }
+  try {
+    return { context: secureContext(cert, key), certificate, endPointHash: endPointHash(certificate.raw) };
+  } catch (error) {
+    throw invalidTls(`tls.cert_file ${certFile} cannot be used: ${describeError(error)}`, error);
+  }
+}
+
+function secureContext(cert: string, key: string): SecureContext {
+  return createSecureContext({
+    cert,
+    key,
+    minVersion: 'TLSv1.2',
+    honorCipherOrder: true,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+  });
+}
+
+async function readPem(setting: string, file: string): Promise<string> {
+  try {
+    return await readFile(file, 'utf8');
+  } catch (error) {
+    throw invalidTls(`${setting} ${file} cannot be read: ${describeError(error)}`, error);
+  }
+}
+
+function parseCertificate(file: string, text: string): X509Certificate {
+  try {
+    return new X509Certificate(text);
+  } catch (error) {
+    throw invalidTls(`tls.cert_file ${file} holds no PEM certificate: ${describeError(error)}`, error);
+  }
+}
+
+function parseKey(file: string, text: string): KeyObject {
+  if (text.includes('ENCRYPTED')) {
+    throw invalidTls(`tls.key_file ${file} is encrypted; patgate cannot ask for a passphrase`);
+  }
+  try {
+    return createPrivateKey(text);
+  } catch (error) {
+    throw invalidTls(`tls.key_file ${file} holds no PEM private key: ${describeError(error)}`, error);
+  }
+}

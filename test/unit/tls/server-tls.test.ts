@@ -1,0 +1,89 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { developmentTls, type DevelopmentTls } from '../../../src/tls/development.ts';
+import { endPointHash } from '../../../src/tls/end-point-hash.ts';
+import { loadServerTls } from '../../../src/tls/server-tls.ts';
+
+let directory: string;
+let files: DevelopmentTls;
+let others: DevelopmentTls;
+beforeEach(async () => {
+  directory = mkdtempSync(join(tmpdir(), 'patgate-tls-'));
+  const options = { names: ['localhost'], now: new Date() };
+  files = await developmentTls(join(directory, 'one'), options);
+  others = await developmentTls(join(directory, 'two'), options);
+});
+afterEach(() => {
+  rmSync(directory, { recursive: true, force: true });
+});
+
+function write(name: string, text: string): string {
+  const file = join(directory, name);
+  writeFileSync(file, text);
+  return file;
+}
+
+function encryptedKey(): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return privateKey
+    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase: 'x' })
+    .toString();
+}
+
+test('a pair loads, with the binding of its certificate', async () => {
+  const { certificate, endPointHash: hash } = (await loadServerTls(files)).current();
+  expect(certificate.checkHost('localhost')).toBe('localhost');
+  expect(hash).toEqual(endPointHash(certificate.raw));
+});
+
+test.each<[string, () => { certFile: string; keyFile: string }, RegExp]>([
+  [
+    'no certificate file',
+    () => ({ ...files, certFile: '/nowhere/x.crt' }),
+    /^tls\.cert_file \/nowhere\/x\.crt cannot be read: ENOENT/,
+  ],
+  [
+    'no key file',
+    () => ({ ...files, keyFile: '/nowhere/x.key' }),
+    /^tls\.key_file \/nowhere\/x\.key cannot be read: ENOENT/,
+  ],
+  [
+    'nonsense for a certificate',
+    () => ({ ...files, certFile: write('bad', 'hello') }),
+    /^tls\.cert_file .* holds no PEM certificate/,
+  ],
+  [
+    'nonsense for a key',
+    () => ({ ...files, keyFile: write('bad', 'hello') }),
+    /^tls\.key_file .* holds no PEM private key/,
+  ],
+  [
+    'an encrypted key',
+    () => ({ ...files, keyFile: write('bad', encryptedKey()) }),
+    /^tls\.key_file .* is encrypted/,
+  ],
+  [
+    'another’s key',
+    () => ({ ...files, keyFile: others.keyFile }),
+    /^tls\.key_file .* is not the key of tls\.cert_file/,
+  ],
+  ['a directory', () => ({ ...files, certFile: directory }), /cannot be read: EISDIR/],
+])('%s is said in one line', async (_name, choose, message) => {
+  const failure = loadServerTls(choose());
+  await expect(failure).rejects.toMatchObject({ code: 'config.invalid' });
+  await expect(failure).rejects.toThrow(message);
+});
+
+test('a reload takes what lies there now; one that fails changes nothing', async () => {
+  const tls = await loadServerTls(files);
+  const first = tls.current();
+  copyFileSync(others.certFile, files.certFile);
+  await expect(tls.reload()).rejects.toMatchObject({ code: 'config.invalid' });
+  expect(tls.current()).toBe(first);
+  copyFileSync(others.keyFile, files.keyFile);
+  await tls.reload();
+  expect(tls.current().certificate.serialNumber).not.toBe(first.certificate.serialNumber);
+});
