@@ -1,20 +1,8 @@
 import { isIP, type BlockList } from 'node:net';
 import ipaddr from 'ipaddr.js';
+import { normalAddress } from '../core/address.ts';
 
-/** An address in its shortest form; an IPv4 address that came in an IPv6 one is IPv4 again. Null when it is none. */
-export function normalAddress(text: string): string | null {
-  return ipaddr.isValid(text) ? ipaddr.process(text).toString() : null;
-}
-
-/**
- * What one sender can be held to: the IPv4 address, or the /64 that an IPv6 host can hop about in.
- * @param address normal form
- */
-export function limiterKey(address: string): string {
-  if (isIP(address) !== 6) return address;
-  const bytes = ipaddr.IPv6.parse(address).toByteArray();
-  return Buffer.from(bytes.slice(0, 8)).toString('hex');
-}
+export { addressBlock as limiterKey } from '../core/address.ts';
 
 function isTrusted(address: string, proxies: BlockList): boolean {
   return proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');

@@ -10,10 +10,16 @@ export type ScramMechanism = 'SCRAM-SHA-256' | 'SCRAM-SHA-256-PLUS';
 /** Raw bytes in the server's part of the nonce, as PostgreSQL has them (SCRAM_RAW_NONCE_LEN). */
 const NONCE_BYTES = 18;
 
-export interface ServerOptions extends ScramParameters {
+export interface ServerBinding {
   /** The one that the client chose. */
   readonly mechanism: ScramMechanism;
   /** tls-server-end-point hash when SCRAM-SHA-256-PLUS was offered, else null. */
+  readonly endPointHash: Buffer | null;
+}
+
+/** A client-first-message that may be answered. */
+export interface Initial {
+  readonly first: ClientFirst;
   readonly endPointHash: Buffer | null;
 }
 
@@ -22,24 +28,30 @@ export type Done =
   { readonly matched: number; /** for SASLFinal */ readonly reply: Buffer } | { readonly matched: null };
 
 /**
- * The server's side of RFC 5802 up to server-first-message.
+ * Reads and checks client-first-message, so that only what is well-formed costs a look-up.
  * @param clientFirst data of SASLInitialResponse, or of the SASLResponse that came in its place
- * @param serverNonce for test vectors only
  * @throws ScramError; then the exchange is over
  */
-export function answerClientFirst(
-  clientFirst: Buffer,
-  options: ServerOptions,
+export function acceptClientFirst(clientFirst: Buffer, binding: ServerBinding): Initial {
+  const first = parseClientFirst(clientFirst);
+  checkFlag(first, binding);
+  return { first, endPointHash: binding.endPointHash };
+}
+
+/**
+ * Answers with server-first-message.
+ * @param serverNonce for test vectors only
+ */
+export function challenge(
+  initial: Initial,
+  parameters: ScramParameters,
   serverNonce: string = randomBytes(NONCE_BYTES).toString('base64'),
 ): AwaitingFinal {
-  const first = parseClientFirst(clientFirst);
-  checkFlag(first, options);
-  const nonce = first.nonce + serverNonce;
-  return new AwaitingFinal(first, nonce, options);
+  return new AwaitingFinal(initial, parameters, initial.first.nonce + serverNonce);
 }
 
 /** RFC 5802, section 6, and PostgreSQL's own rules (`read_client_first_message` in src/backend/libpq/auth-scram.c). */
-function checkFlag({ flag }: ClientFirst, { mechanism, endPointHash }: ServerOptions): void {
+function checkFlag({ flag }: ClientFirst, { mechanism, endPointHash }: ServerBinding): void {
   const plus = mechanism === 'SCRAM-SHA-256-PLUS';
   if (plus && endPointHash === null)
     throw new ScramError('channel_binding', 'channel binding is not offered');
@@ -62,7 +74,7 @@ export class AwaitingFinal {
   readonly #endPointHash: Buffer | null;
   #spent = false;
 
-  constructor(first: ClientFirst, nonce: string, { salt, iterations, endPointHash }: ServerOptions) {
+  constructor({ first, endPointHash }: Initial, { salt, iterations }: ScramParameters, nonce: string) {
     this.#first = first;
     this.#nonce = nonce;
     this.#serverFirst = formatServerFirst({ nonce, salt, iterations });

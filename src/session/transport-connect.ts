@@ -2,8 +2,7 @@ import { connect, type Socket } from 'node:net';
 
 import type { Transport } from '../wire/transport.ts';
 import type { ReadBuffers } from './read-buffers.ts';
-import { BulkReader } from './bulk-reader.ts';
-import { PlainTransport } from './transport-plain.ts';
+import { EventTransport } from './transport-socket.ts';
 
 /** A TCP address, or the path of a Unix socket. */
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -27,14 +26,10 @@ export class DialTimeout extends Error {
  */
 export async function connectTransport(
   target: DialTarget,
-  buffers: ReadBuffers,
+  _buffers: ReadBuffers,
   options: DialOptions,
 ): Promise<Transport> {
-  const reader = new BulkReader(buffers);
-  const socket = connect({ ...target, allowHalfOpen: true, onread: reader.onread });
-  socket.pause();
-  await connected(socket, options);
-  return new PlainTransport(socket, reader);
+  return new EventTransport(await connectSocket(target, options), { encrypted: false });
 }
 
 /**

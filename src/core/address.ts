@@ -1,0 +1,17 @@
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+
+/** An address in its shortest form; an IPv4 address that came in an IPv6 one is IPv4 again. Null when it is none. */
+export function normalAddress(text: string): string | null {
+  return ipaddr.isValid(text) ? ipaddr.process(text).toString() : null;
+}
+
+/**
+ * What one sender can be held to: the IPv4 address, or the /64 that an IPv6 host can hop about in.
+ * @param address normal form
+ */
+export function addressBlock(address: string): string {
+  if (isIP(address) !== 6) return address;
+  const bytes = ipaddr.IPv6.parse(address).toByteArray();
+  return Buffer.from(bytes.slice(0, 8)).toString('hex');
+}

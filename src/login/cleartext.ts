@@ -1,0 +1,85 @@
+import { isWellFormed, tokenDigest } from '../tokens/format.ts';
+import type { AccountCredentials } from '../tokens/credentials.ts';
+import { checkPassword } from './check-password.ts';
+import { askPassword } from './password-message.ts';
+import { provedByPassword, provedByToken } from './proved.ts';
+import { refused, requireEnabled, requireLive, type LoginSubject } from './refusal.ts';
+import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
+
+const NOTHING = Buffer.alloc(0);
+
+/**
+ * `$token`: the password is a token, whose owner is who logs in.
+ * @throws LoginRefused `login.not_a_token`, `login.unknown_token`, or as the token stands; GatewayError as `askPassword`
+ */
+export async function logInTokenInCleartext(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+  const secret = await askPassword(client);
+  if (secret === null) return LEFT;
+  const token = tokenText(secret);
+  if (token !== null) return byToken(client, token, null, deps);
+  const subject = stranger(client, secret, deps);
+  throw refused(client, 'login.not_a_token', 'the password has not the shape of a token', subject);
+}
+
+/**
+ * A named user whose password, or one of whose own tokens, comes in cleartext.
+ * @throws LoginRefused `login.unknown_user`, `login.wrong_secret`, `login.unknown_token`, `login.wrong_owner`,
+ *   `login.owner_disabled`, or as the token stands; GatewayError as `askPassword` and the hasher
+ */
+export async function logInNamedInCleartext(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+  const secret = await askPassword(client);
+  if (secret === null) return LEFT;
+  const token = tokenText(secret);
+  return token === null
+    ? byPassword(client, secret, deps)
+    : byToken(client, token, client.startup.user, deps);
+}
+
+/** The text of a secret that has shape and checksum of a token; tested before any look-up. */
+function tokenText(secret: Buffer): string | null {
+  const text = secret.toString('latin1');
+  return isWellFormed(text) ? text : null;
+}
+
+/** @param owner name or e-mail address of who must own it; null: anyone */
+async function byToken(
+  client: LoginClient,
+  text: string,
+  owner: string | null,
+  deps: LoginDeps,
+): Promise<LoginOutcome> {
+  const nobody = stranger(client, Buffer.from(text, 'latin1'), deps);
+  const found = await deps.credentials.byToken(tokenDigest(text));
+  if (found === null) throw refused(client, 'login.unknown_token', 'no such token was ever issued', nobody);
+  const { account, token } = found;
+  if (owner !== null && !(await isNamed(account, owner, deps))) {
+    const subject = { ...nobody, account, token };
+    throw refused(client, 'login.wrong_owner', `token ${token.tid} belongs to "${account.name}"`, subject);
+  }
+  requireLive(client, found, 'cleartext', deps.clock.now());
+  return { kind: 'proved', principal: provedByToken(found, 'cleartext'), preface: NOTHING };
+}
+
+/** Whether a start-up user means this account. One user's e-mail address may be another one's name: the name wins. */
+async function isNamed(account: AccountCredentials, nameOrEmail: string, deps: LoginDeps): Promise<boolean> {
+  if (account.name === nameOrEmail) return true;
+  if (account.email?.toLowerCase() !== nameOrEmail.toLowerCase()) return false;
+  return (await deps.credentials.byName(nameOrEmail))?.account.uid === account.uid;
+}
+
+async function byPassword(client: LoginClient, secret: Buffer, deps: LoginDeps): Promise<LoginOutcome> {
+  const { user } = client.startup;
+  const found = await deps.credentials.byName(user);
+  const lane = deps.throttle.lane(client.peer.address);
+  const right = await checkPassword(found?.account ?? null, secret, deps.hasher, lane);
+  const subject = { ...stranger(client, secret, deps), account: found?.account ?? null };
+  if (found === null) throw refused(client, 'login.unknown_user', `no user is named "${user}"`, subject);
+  if (!right) throw refused(client, 'login.wrong_secret', `wrong password of "${user}"`, subject);
+  requireEnabled(client, found.account, 'cleartext');
+  return { kind: 'proved', principal: provedByPassword(found.account, 'cleartext'), preface: NOTHING };
+}
+
+function stranger(client: LoginClient, secret: Buffer, deps: LoginDeps): LoginSubject {
+  const fingerprint = deps.throttle.fingerprint(client.startup.user, secret);
+  return { account: null, token: null, mechanism: 'cleartext', fingerprint };
+}

@@ -1,0 +1,47 @@
+import { logInNamedInCleartext, logInTokenInCleartext } from './cleartext.ts';
+import { askFor, type Asked } from './method.ts';
+import { logInNamedByScram } from './named-scram.ts';
+import { LoginRefused } from './refusal.ts';
+import { logInTokenByScram } from './token-scram.ts';
+import type { LoginClient, LoginDeps, LoginOutcome } from './types.ts';
+
+/**
+ * Asks a client for a secret and tells who it is.
+ * @throws LoginRefused when a secret was tested and does not open a session; GatewayError `login.throttled`,
+ *   `login.tls_required`, `login.empty_password`, `login.overloaded`, `login.scram_violation`, `login.channel_binding`,
+ *   `wire.malformed`, `wire.timeout`, `store.unreachable`. The caller audits, answers with `client` and closes.
+ */
+export async function login(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+  const asked = askFor(client.startup.user, deps.tokenUsers, deps.method);
+  const admission = deps.throttle.admit({
+    address: client.peer.address,
+    account: client.startup.user,
+    encrypted: client.tls !== null,
+    guessable: asked.kind === 'named',
+  });
+  try {
+    const outcome = await ask(client, asked, deps);
+    if (outcome.kind === 'proved') admission.succeeded();
+    else admission.dropped();
+    return outcome;
+  } catch (error) {
+    if (error instanceof LoginRefused) admission.failed(error.subject.fingerprint);
+    else admission.dropped();
+    throw error;
+  }
+}
+
+function ask(client: LoginClient, asked: Asked, deps: LoginDeps): Promise<LoginOutcome> {
+  switch (asked.kind) {
+    case 'token':
+      return logInTokenInCleartext(client, deps);
+    case 'token-by-id':
+      return logInTokenByScram(client, asked.tid, deps);
+    case 'named':
+      return asked.method === 'cleartext'
+        ? logInNamedInCleartext(client, deps)
+        : logInNamedByScram(client, deps);
+    default:
+      return asked satisfies never;
+  }
+}

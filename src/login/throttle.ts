@@ -1,0 +1,206 @@
+import { createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import { addressBlock, normalAddress } from '../core/address.ts';
+import type { Clock } from '../core/clock.ts';
+import { fatal, GatewayError } from '../core/errors.ts';
+
+export interface ThrottleOptions {
+  /** Different wrong secrets that cost nothing, per block of addresses and account. */
+  readonly free: number;
+  /** The same where a secret can not be guessed, and the account is shared by all who use tokens. */
+  readonly freeUnguessable: number;
+  /** Wait after the first one that is not free; doubles with each further one. */
+  readonly firstWaitMs: number;
+  readonly longestWaitMs: number;
+  /** One failure is forgotten each time this has passed. */
+  readonly forgiveEveryMs: number;
+  /** Pairs of block and account that are remembered; the one that was quiet longest is forgotten first. */
+  readonly maxEntries: number;
+}
+
+export const DEFAULT_THROTTLE: ThrottleOptions = {
+  free: 10,
+  freeUnguessable: 200,
+  firstWaitMs: 1000,
+  longestWaitMs: 30_000,
+  forgiveEveryMs: 60_000,
+  maxEntries: 50_000,
+};
+
+/** Who tries to be whom. */
+export interface Attempt {
+  readonly address: string;
+  /** The start-up user, whether there is one of that name or not. */
+  readonly account: string;
+  readonly encrypted: boolean;
+  /** False where only 256 random bits are taken for a secret. */
+  readonly guessable: boolean;
+}
+
+/** An attempt that was let in. One of its methods is to be called once, when it is over. */
+export interface Admission {
+  /** @param fingerprint tells one wrong secret from another; null counts as one not seen before */
+  failed(fingerprint: string | null): void;
+  succeeded(): void;
+  /** Nothing was proved or disproved. */
+  dropped(): void;
+}
+
+interface Entry {
+  readonly free: number;
+  failures: number;
+  /** Failures are as of then. */
+  asOfMs: number;
+  blockedUntilMs: number;
+  forgivenAtMs: number;
+  /** Fingerprints of the last wrong secrets, newest last. */
+  readonly seen: string[];
+  /** A failure after which the same client may come again without TLS, or with it. */
+  pair: { readonly encrypted: boolean; readonly untilMs: number } | null;
+}
+
+/** A stuck pool repeats one secret, a rollout two or three. */
+const REMEMBERED_SECRETS = 8;
+/** libpq and Npgsql try again at once when `sslmode` is `prefer` or `allow`. */
+const PAIR_WINDOW_MS = 2000;
+/** Failures above the free ones that count: more would only make forgiving take longer. */
+const MAX_EXTRA_FAILURES = 30;
+
+/**
+ * Slows down guessing, per block of addresses and account, and leaves everybody else alone. The verdict falls before the
+ * client is asked for anything and does not depend on whether the account exists. Kept in memory, by each process.
+ */
+export class Throttle {
+  readonly #options: ThrottleOptions;
+  readonly #clock: Clock;
+  readonly #entries: LRUCache<string, Entry>;
+  readonly #fingerprintKey: KeyObject = createSecretKey(randomBytes(32));
+
+  constructor(clock: Clock, options: ThrottleOptions = DEFAULT_THROTTLE) {
+    this.#clock = clock;
+    this.#options = options;
+    this.#entries = new LRUCache({ max: options.maxEntries });
+  }
+
+  /** @throws GatewayError `login.throttled` */
+  admit(attempt: Attempt): Admission {
+    const key = `${this.lane(attempt.address)} ${attempt.account.toLowerCase()}`;
+    const giveBack = this.#takeTurn(key, attempt.account);
+    return {
+      failed: (fingerprint) => this.#failed(key, attempt, fingerprint, giveBack),
+      succeeded: () => this.#succeeded(key, giveBack),
+      dropped: giveBack,
+    };
+  }
+
+  /**
+   * Takes the next turn at once, so that a hundred connections opened together are not a hundred guesses.
+   * @returns gives the turn back
+   */
+  #takeTurn(key: string, account: string): () => void {
+    const entry = this.#current(key);
+    if (entry === undefined || !isSlowed(entry)) return () => undefined;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs < entry.blockedUntilMs) throw throttled(account, entry.blockedUntilMs - nowMs);
+    entry.blockedUntilMs = nowMs + this.#waitMs(entry);
+    return () => {
+      entry.blockedUntilMs = nowMs;
+    };
+  }
+
+  /** The block of addresses that is held responsible as one. */
+  lane(address: string): string {
+    return addressBlock(normalAddress(address) ?? address);
+  }
+
+  /** Keyed hash by which a wrong secret is recognised when it is repeated. The key dies with the process. */
+  fingerprint(account: string, secret: Buffer): string {
+    const hash = createHmac('sha256', this.#fingerprintKey);
+    return hash.update(`${account}\0`).update(secret).digest('base64').slice(0, 22);
+  }
+
+  #failed(
+    key: string,
+    { encrypted, guessable }: Attempt,
+    fingerprint: string | null,
+    giveBack: () => void,
+  ): void {
+    const nowMs = this.#clock.monotonicMs();
+    const { free, freeUnguessable } = this.#options;
+    const entry = this.#current(key) ?? newEntry(guessable ? free : freeUnguessable, nowMs);
+    if (isRepeated(entry, fingerprint) || isOtherHalf(entry, encrypted, nowMs)) {
+      entry.pair = null;
+      giveBack();
+      return;
+    }
+    entry.failures = Math.min(entry.failures + 1, entry.free + MAX_EXTRA_FAILURES);
+    entry.pair = { encrypted, untilMs: nowMs + PAIR_WINDOW_MS };
+    if (fingerprint !== null) entry.seen.push(fingerprint);
+    if (entry.seen.length > REMEMBERED_SECRETS) entry.seen.shift();
+    if (isSlowed(entry)) entry.blockedUntilMs = nowMs + this.#waitMs(entry);
+    this.#entries.set(key, entry);
+  }
+
+  /** Forgives, but not so often that a guesser who shares an address with the account's owner is never slowed down. */
+  #succeeded(key: string, giveBack: () => void): void {
+    giveBack();
+    const entry = this.#current(key);
+    if (entry === undefined) return;
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - entry.forgivenAtMs >= this.#options.forgiveEveryMs) {
+      entry.failures = 0;
+      entry.forgivenAtMs = nowMs;
+    }
+  }
+
+  /** The entry with what time has forgiven. */
+  #current(key: string): Entry | undefined {
+    const entry = this.#entries.get(key);
+    if (entry === undefined) return undefined;
+    const forgiven = Math.floor((this.#clock.monotonicMs() - entry.asOfMs) / this.#options.forgiveEveryMs);
+    entry.failures = Math.max(0, entry.failures - forgiven);
+    entry.asOfMs += forgiven * this.#options.forgiveEveryMs;
+    return entry;
+  }
+
+  #waitMs({ failures, free }: Entry): number {
+    const { firstWaitMs, longestWaitMs } = this.#options;
+    return Math.min(longestWaitMs, firstWaitMs * 2 ** (failures - free - 1));
+  }
+}
+
+function isSlowed({ failures, free }: Entry): boolean {
+  return failures > free;
+}
+
+function newEntry(free: number, nowMs: number): Entry {
+  return {
+    free,
+    failures: 0,
+    asOfMs: nowMs,
+    blockedUntilMs: nowMs,
+    forgivenAtMs: -Infinity,
+    seen: [],
+    pair: null,
+  };
+}
+
+function isRepeated({ seen }: Entry, fingerprint: string | null): boolean {
+  return fingerprint !== null && seen.includes(fingerprint);
+}
+
+/** The second try of one client, over TLS and then without or the other way round. */
+function isOtherHalf({ pair }: Entry, encrypted: boolean, nowMs: number): boolean {
+  return pair !== null && pair.encrypted !== encrypted && nowMs < pair.untilMs;
+}
+
+/** Says what it is: it is said of accounts that do not exist just the same. */
+function throttled(account: string, waitMs: number): GatewayError {
+  const seconds = Math.ceil(waitMs / 1000);
+  const wait = `${seconds} second${seconds === 1 ? '' : 's'}`;
+  return new GatewayError(
+    'login.throttled',
+    `"${account}" has to wait for ${wait}`,
+    fatal('53300', `too many failed logins for user "${account}" from this address: try again in ${wait}`),
+  );
+}

@@ -1,0 +1,39 @@
+import { mockParameters } from './mock.ts';
+import { provedByToken } from './proved.ts';
+import { refused, requireLive } from './refusal.ts';
+import { proveByScram } from './sasl.ts';
+import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
+
+/**
+ * `$token.<tid>` over SCRAM: the token never crosses the wire. Dead tokens stay provable, so that the audit can name them.
+ * @throws LoginRefused `login.unknown_token`, `login.wrong_secret`, or as the token stands; GatewayError as `proveByScram`
+ */
+export async function logInTokenByScram(
+  client: LoginClient,
+  tid: string,
+  deps: LoginDeps,
+): Promise<LoginOutcome> {
+  const result = await proveByScram(client, async () => {
+    const storeSecret = await deps.credentials.storeSecret();
+    const found = await deps.credentials.byTid(tid);
+    if (found === null) return { found, ...mockParameters(storeSecret, client.startup.user), candidates: [] };
+    const { scramSalt: salt, scramIterations: iterations } = found.account;
+    return { found, salt, iterations, candidates: [found.token] };
+  });
+  if (result === null) return LEFT;
+  const { found, mechanism, matched, preface } = result;
+  if (found === null || matched === null) {
+    const [code, message] =
+      found === null
+        ? (['login.unknown_token', `no token has the id ${tid}`] as const)
+        : (['login.wrong_secret', `the proof does not fit token ${tid}`] as const);
+    throw refused(client, code, message, {
+      account: found?.account ?? null,
+      token: found?.token ?? null,
+      mechanism,
+      fingerprint: null,
+    });
+  }
+  requireLive(client, found, mechanism, deps.clock.now());
+  return { kind: 'proved', principal: provedByToken(found, mechanism), preface };
+}
