@@ -8,6 +8,19 @@ export const PRIVILEGES = ['can_use', 'manage_all', 'admin'] as const;
 export type Privilege = (typeof PRIVILEGES)[number];
 
 /**
+ * @param granted directly or by groups
+ * @param everyoneMay whether policy lets everyone create and use tokens
+ * @returns what that amounts to, since each privilege includes the weaker ones
+ */
+export function effectivePrivileges(
+  granted: readonly Privilege[],
+  everyoneMay: boolean,
+): ReadonlySet<Privilege> {
+  const strongest = Math.max(everyoneMay ? 0 : -1, ...granted.map((one) => PRIVILEGES.indexOf(one)));
+  return new Set(PRIVILEGES.slice(0, strongest + 1));
+}
+
+/**
  * What a token may be allowed beyond opening sessions. Without a scope, whoever steals a token can not turn it into
  * credentials that outlive it. `tokens`: create and rotate tokens. `accounts`: add users, set passwords, grant privileges.
  */
