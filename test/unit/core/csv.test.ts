@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { csvCell, csvLine, type CsvValue } from '../../../src/http/csv.ts';
+import { csvCell, csvLine, type CsvValue } from '../../../src/core/csv.ts';
 
 describe('a CSV cell', () => {
   it.each<[string, CsvValue, string]>([
