@@ -2,6 +2,7 @@ import { Secret } from '../core/secret.ts';
 import { checkTogether } from './checks.ts';
 import type { Config, EngineConfig } from './config.ts';
 import { ENGINE_KEYS, MAIN_ENGINE } from './names.ts';
+import { withPassword } from './postgres-url.ts';
 import type { Environment } from './setting.ts';
 import { SETTING_NAMES, SETTINGS } from './settings.ts';
 import type { Value } from './load.ts';
@@ -80,11 +81,7 @@ function mergePassword(members: Map<string, unknown> | undefined): void {
   const url = members?.get('url');
   const password = members?.get('password');
   members?.delete('password');
-  if (!(url instanceof Secret) || !(password instanceof Secret)) return;
-  const merged = new URL(url.reveal());
-  if (merged.hostname === '') merged.searchParams.set('password', password.reveal());
-  else merged.password = encodeURIComponent(password.reveal());
-  members?.set('url', new Secret(merged.href));
+  if (url instanceof Secret && password instanceof Secret) members?.set('url', withPassword(url, password));
 }
 
 function camel(key: string): string {

@@ -1,10 +1,30 @@
 import type { Parsed, RawValue, ValueType, ParseContext } from './value-types.ts';
 
+/** In the order of help and documentation. */
+export const SECTIONS = {
+  general: 'General',
+  listen: 'Listeners',
+  tls: 'TLS towards clients',
+  store: 'Store',
+  login: 'Login',
+  oauth: 'OAuth',
+  engine: 'Engines',
+  databases: 'Databases',
+  sessions: 'Sessions',
+  pool: 'Engine session re-use',
+  http: 'HTTP',
+  notices: 'Notices',
+  bootstrap: 'First administrator',
+  log: 'Log',
+} as const;
+
+export type SectionName = keyof typeof SECTIONS;
+
 export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** One line of the settings table. `T` is the type of the value in the loaded configuration. */
 export interface Setting<T> {
-  readonly section: string;
+  readonly section: SectionName;
   readonly help: string;
   readonly syntax: string;
   readonly toml: ValueType<unknown>['toml'];
@@ -20,7 +40,7 @@ export interface Setting<T> {
 }
 
 interface About {
-  readonly section: string;
+  readonly section: SectionName;
   readonly help: string;
   readonly reloadable?: boolean;
 }

@@ -4,37 +4,19 @@ import { LOG_LEVELS } from '../core/log.ts';
 import { computed, optional, setting, type Environment } from './setting.ts';
 import * as type from './value-types.ts';
 
-/** In the order of help and documentation. */
-export const SECTIONS = {
-  general: 'General',
-  listen: 'Listeners',
-  tls: 'TLS towards clients',
-  store: 'Store',
-  login: 'Login',
-  oauth: 'OAuth',
-  engine: 'Engines',
-  databases: 'Databases',
-  sessions: 'Sessions',
-  pool: 'Engine session re-use',
-  http: 'HTTP',
-  notices: 'Notices',
-  bootstrap: 'First administrator',
-  log: 'Log',
-} as const;
-
-const general = { section: 'general' };
-const listen = { section: 'listen' };
-const tls = { section: 'tls' };
-const store = { section: 'store' };
-const login = { section: 'login' };
-const oauth = { section: 'oauth' };
-const engine = { section: 'engine' };
-const sessions = { section: 'sessions' };
-const pool = { section: 'pool' };
-const http = { section: 'http' };
-const notices = { section: 'notices' };
-const bootstrap = { section: 'bootstrap' };
-const log = { section: 'log' };
+const general = { section: 'general' } as const;
+const listen = { section: 'listen' } as const;
+const tls = { section: 'tls' } as const;
+const store = { section: 'store' } as const;
+const login = { section: 'login' } as const;
+const oauth = { section: 'oauth' } as const;
+const engine = { section: 'engine' } as const;
+const sessions = { section: 'sessions' } as const;
+const pool = { section: 'pool' } as const;
+const http = { section: 'http' } as const;
+const notices = { section: 'notices' } as const;
+const bootstrap = { section: 'bootstrap' } as const;
+const log = { section: 'log' } as const;
 
 /** `$XDG_DATA_HOME/patgate`; the XDG specification has relative values ignored. */
 function defaultDataDir(environment: Environment): string {
@@ -134,17 +116,21 @@ export const SETTINGS = {
     ...login,
     help: 'How long a connection may stay silent at its start.',
   }),
-  'login.throttle': setting(type.boolean, 'true', {
+  'login.throttle_free': setting(type.integer(1, 1_000_000), '10', {
     ...login,
-    help: 'Slow down and refuse logins after many failures from one address for one account.',
+    help: 'Different wrong secrets from one network for one account that cost nothing. After these, logins must wait longer and longer.',
   }),
-  'login.throttle_failures': setting(type.integer(1, 1_000_000), '10', {
+  'login.throttle_first_wait': setting(type.duration, '1s', {
     ...login,
-    help: 'Failures within login.throttle_window after which logins are refused for a while.',
+    help: 'Wait after the first wrong secret that is not free; doubles with each further one.',
   }),
-  'login.throttle_window': setting(type.duration, '1min', {
+  'login.throttle_longest_wait': setting(type.duration, '30s', {
     ...login,
-    help: 'How long a failed login counts.',
+    help: 'Longest of these waits.',
+  }),
+  'login.throttle_forgive_every': setting(type.duration, '60s', {
+    ...login,
+    help: 'One wrong secret is forgotten each time this has passed.',
   }),
 
   'oauth.issuer': optional(type.httpUrl, {

@@ -10,6 +10,7 @@ import {
   TARGETS,
   variableOf,
 } from './names.ts';
+import { holdsPassword, problemOfPostgresUrl } from './postgres-url.ts';
 import type { Environment } from './setting.ts';
 import { SETTINGS } from './settings.ts';
 import { didYouMean } from './suggest.ts';
@@ -36,11 +37,9 @@ export function readFlagLayer(flags: ReadonlyMap<string, string>): Layer {
   return { origin: 'flag', entries, problems };
 }
 
-/** A URL without a password may be a flag; any other value of a secret setting may not. */
+/** A PostgreSQL URL without a password may be a flag; any other value of a secret setting may not. */
 function holdsSecret(raw: string): boolean {
-  if (!/^(postgres(ql)?|smtps?):\/\//.test(raw) || !URL.canParse(raw)) return true;
-  const url = new URL(raw);
-  return url.password !== '' || url.searchParams.has('password');
+  return problemOfPostgresUrl(raw) !== null || holdsPassword(raw);
 }
 
 /** An empty variable counts as not set: `${NAME:-}` in a compose file makes such. */

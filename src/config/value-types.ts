@@ -4,6 +4,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseDuration } from '../core/duration.ts';
 import { Secret } from '../core/secret.ts';
+import { problemOfPostgresUrl } from './postgres-url.ts';
 
 /** What a source holds before its type is known: text (flag, variable, TOML scalar), a TOML array or a TOML table. */
 export type RawValue = string | readonly string[] | ReadonlyMap<string, string>;
@@ -200,14 +201,15 @@ function secretUrl(syntax: string, check: (url: URL) => string | null): ValueTyp
   };
 }
 
-const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
-
-export const postgresUrl = secretUrl('postgres://USER@HOST:PORT/DATABASE', (url) => {
-  if (!/^postgres(ql)?:$/.test(url.protocol)) return 'is not a postgres:// URL';
-  if (url.hostname === '' && !url.searchParams.has('host')) return 'names no host';
-  const mode = url.searchParams.get('sslmode');
-  return mode === null || SSL_MODES.includes(mode) ? null : `sslmode is not one of ${SSL_MODES.join(', ')}`;
-});
+export const postgresUrl: ValueType<Secret> = {
+  ...secret,
+  syntax: 'postgres://USER@HOST:PORT/DATABASE',
+  parse: (raw) => {
+    const value = typeof raw === 'string' ? raw.trim() : '';
+    const problem = problemOfPostgresUrl(value);
+    return problem === null ? { value: new Secret(value) } : { problem };
+  },
+};
 
 export const smtpUrl = secretUrl('smtps://USER:PASSWORD@HOST:PORT', (url) =>
   /^smtps?:$/.test(url.protocol) && url.hostname !== '' ? null : 'is not an smtp:// or smtps:// URL',

@@ -60,7 +60,10 @@ describe('an environment variable', () => {
       { PATGATE_LISTEN_PROXY_PROTOCOL_FROM: '10.0.0.0/8,10.0.0.0/33' },
       'PATGATE_LISTEN_PROXY_PROTOCOL_FROM: "10.0.0.0/33" is not an address or a CIDR block',
     ],
-    [{ PATGATE_STORE_URL: 'mysql://h/d' }, 'PATGATE_STORE_URL: is not a postgres:// URL'],
+    [
+      { PATGATE_STORE_URL: 'mysql://h/d' },
+      'PATGATE_STORE_URL: is not a URL of the form postgres://USER@HOST:PORT/DATABASE',
+    ],
     [{ PATGATE_STORE_URL: 'postgres:///d' }, 'PATGATE_STORE_URL: names no host'],
     [
       { PATGATE_STORE_URL: 'postgres://h/d?sslmode=verify' },

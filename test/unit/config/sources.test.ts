@@ -58,9 +58,10 @@ const EXAMPLES: Record<SettingName, Example> = {
   'login.token_users': { text: 'pat,$pat', toml: '["pat", "$pat"]', expected: ['pat', '$pat'] },
   'login.timeout': { text: '1500ms', expected: 1500 },
   'login.first_byte_timeout': { text: '3s', expected: 3000 },
-  'login.throttle': { text: 'false', toml: 'false', expected: false },
-  'login.throttle_failures': { text: '3', toml: '3', expected: 3 },
-  'login.throttle_window': { text: '1h', expected: 3_600_000 },
+  'login.throttle_free': { text: '3', toml: '3', expected: 3 },
+  'login.throttle_first_wait': { text: '2s', expected: 2000 },
+  'login.throttle_longest_wait': { text: '1h', expected: 3_600_000 },
+  'login.throttle_forgive_every': { text: '5s', expected: 5000 },
   'oauth.issuer': {
     text: 'https://id.example/',
     with: { 'oauth.audience': 'patgate' },

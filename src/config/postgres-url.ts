@@ -1,0 +1,40 @@
+import { Secret } from '../core/secret.ts';
+
+const SSL_MODES = ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'];
+
+/** libpq's form, which may name several hosts: the URL class knows one only. */
+const FORM = /^(postgres(?:ql)?:\/\/)(?:([^@/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s;
+
+/**
+ * What is plainly wrong with a URL; whoever connects looks closer.
+ * @returns the end of a sentence that repeats nothing of the URL, or null
+ */
+export function problemOfPostgresUrl(url: string): string | null {
+  const match = FORM.exec(url);
+  if (match === null) return 'is not a URL of the form postgres://USER@HOST:PORT/DATABASE';
+  const [, , , hosts, , query] = match;
+  const parameters = new URLSearchParams(query);
+  if (hosts === '' && !parameters.has('host')) return 'names no host';
+  const mode = parameters.get('sslmode');
+  return mode === null || SSL_MODES.includes(mode) ? null : `sslmode is not one of ${SSL_MODES.join(', ')}`;
+}
+
+export function holdsPassword(url: string): boolean {
+  const [, , userInfo = '', , , query] = FORM.exec(url) ?? [];
+  return userInfo.includes(':') || new URLSearchParams(query).has('password');
+}
+
+/** The URL with that password in place of its own. */
+export function withPassword(url: Secret, password: Secret): Secret {
+  const [, scheme = '', userInfo, hosts = '', path, query] = FORM.exec(url.reveal()) ?? [];
+  const parameters = new URLSearchParams(query);
+  parameters.delete('password');
+  const encoded = encodeURIComponent(password.reveal());
+  const [user] = userInfo?.split(':') ?? [];
+  // A password needs a user before it; where the user is a parameter, so is the password.
+  const credentials = user === undefined || user === '' ? '' : `${user}:${encoded}@`;
+  const others = [...parameters].map(([name, value]) => `${name}=${encodeURIComponent(value)}`);
+  if (credentials === '') others.push(`password=${encoded}`);
+  const tail = (path === undefined ? '' : `/${path}`) + (others.length === 0 ? '' : `?${others.join('&')}`);
+  return new Secret(`${scheme}${credentials}${hosts}${tail}`);
+}
