@@ -29,6 +29,8 @@ export const ERROR_CODES = {
   'login.database_not_allowed':
     'The secret was right, but the token or principal may not reach that database.',
   'login.role_not_allowed': 'The secret was right, but the session asked for a role that it may not have.',
+  'login.replication_not_allowed':
+    'The session asked for a replication connection, which the gateway does not allow.',
   'login.scram_violation': 'The SCRAM exchange broke RFC 5802.',
   'login.channel_binding': 'Channel binding was demanded, downgraded or did not match.',
   'login.method_unavailable': 'The account holds no secret that can be used with the method asked for.',

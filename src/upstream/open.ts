@@ -1,20 +1,6 @@
+import type { Principal } from '../accounts/principal.ts';
+import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
-
-/** What upstream needs to know of a proved identity. `Principal` of src/accounts/ is one. */
-export interface EnginePrincipal {
-  readonly uid: string;
-  readonly name: string;
-  readonly engineRole: string | null;
-  readonly defaultDatabase: string | null;
-  /** Null when the login was by password or OAuth. */
-  readonly token: { readonly role: string | null } | null;
-}
-
-/** What upstream needs of a client's StartupMessage. */
-export interface SessionStartup {
-  /** In the client's order, values as the bytes that came; without user, database and `_pq_.` names. */
-  readonly parameters: readonly { readonly name: string; readonly value: Buffer }[];
-}
 
 /** Where a session goes. */
 export interface Route {
@@ -79,7 +65,7 @@ export interface Upstream {
    * @param requested null when the client named none
    * @throws GatewayError engine.no_such_database (3D000)
    */
-  route(requested: string | null, principal: EnginePrincipal): Route;
+  route(requested: string | null, principal: Principal): Route;
   /**
    * A session on the route's engine, as the role that the principal has there, opened with the client's own start-up
    * parameters.
@@ -87,8 +73,8 @@ export interface Upstream {
    * @throws GatewayError; EngineRefused when the engine's own ErrorResponse is to reach the client
    */
   open(
-    principal: EnginePrincipal,
-    startup: SessionStartup,
+    principal: Principal,
+    startup: StartupMessage,
     route: Route,
     signal: AbortSignal,
   ): Promise<EngineSession>;
@@ -96,6 +82,8 @@ export interface Upstream {
   giveBack(session: EngineSession, end: GivenBack): void;
   /** Asks the engine to cancel what the session runs. Settles, never rejects, when the engine has acted or time is up. */
   cancel(session: EngineSession): Promise<void>;
+  /** Closes the idle sessions of a principal who may not come back. */
+  forget(uid: string): void;
   stats(): readonly UpstreamStats[];
   /** Reads certificates and userlists again; what can not be read leaves the old ones in force and is thrown. */
   reload(): Promise<void>;
