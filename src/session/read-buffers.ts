@@ -8,22 +8,32 @@ const SPARE_BUFFERS = 32;
  * The memory that connections of one process read into. Small reads of all connections share one buffer, so an idle
  * connection owns none; a connection in the middle of a bulk transfer takes one of its own and gives it back afterwards.
  */
-export interface ReadBuffers {
-  /** For small reads. Its content is lost with the next read of any connection: copy out before writing it anywhere. */
-  readonly shared: Buffer;
-  /** A buffer of the caller's own, with old bytes in it. */
-  take(): Buffer;
-  /** The caller, and whatever it was written to, no longer look at `buffer`. */
-  give(buffer: Buffer): void;
-}
+export class ReadBuffers {
+  /** For small reads. Its content is lost with the next read of any connection. */
+  readonly shared = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  readonly #spare: Buffer[] = [];
+  #slab = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  #slabUsed = 0;
 
-export function createReadBuffers(): ReadBuffers {
-  const spare: Buffer[] = [];
-  return {
-    shared: Buffer.allocUnsafeSlow(BUFFER_BYTES),
-    take: () => spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES),
-    give(buffer) {
-      if (spare.length < SPARE_BUFFERS) spare.push(buffer);
-    },
-  };
+  /** The first `length` bytes of the shared buffer, copied to where nothing else is ever written. */
+  copyOut(length: number): Buffer {
+    if (this.#slabUsed + length > BUFFER_BYTES) {
+      this.#slab = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+      this.#slabUsed = 0;
+    }
+    const start = this.#slabUsed;
+    this.#slabUsed += length;
+    this.shared.copy(this.#slab, start, 0, length);
+    return this.#slab.subarray(start, start + length);
+  }
+
+  /** A buffer for the caller alone, with old bytes in it. */
+  take(): Buffer {
+    return this.#spare.pop() ?? Buffer.allocUnsafeSlow(BUFFER_BYTES);
+  }
+
+  /** Neither the caller nor anything that `buffer` was written to looks at it any more. */
+  give(buffer: Buffer): void {
+    if (this.#spare.length < SPARE_BUFFERS) this.#spare.push(buffer);
+  }
 }

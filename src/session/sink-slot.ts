@@ -28,9 +28,9 @@ export class SinkSlot {
     return this.#waiting.length > 0;
   }
 
-  /** Keeps a copy of bytes that nobody could take. */
+  /** Keeps bytes that nobody could take. @param chunk never changed afterwards */
   keep(chunk: Buffer): void {
-    this.#waiting.push(Buffer.from(chunk));
+    this.#waiting.push(chunk);
   }
 
   /** Hands waiting bytes, then a kept end and close, to the sink for as long as `flowing` says so. */

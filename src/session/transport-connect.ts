@@ -2,7 +2,8 @@ import { connect, type Socket } from 'node:net';
 
 import type { Transport } from '../wire/transport.ts';
 import type { ReadBuffers } from './read-buffers.ts';
-import { EventTransport } from './transport-socket.ts';
+import { BulkReader } from './bulk-reader.ts';
+import { PlainTransport } from './transport-plain.ts';
 
 /** A TCP address, or the path of a Unix socket. */
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -26,10 +27,14 @@ export class DialTimeout extends Error {
  */
 export async function connectTransport(
   target: DialTarget,
-  _buffers: ReadBuffers,
+  buffers: ReadBuffers,
   options: DialOptions,
 ): Promise<Transport> {
-  return new EventTransport(await connectSocket(target, options), { encrypted: false });
+  const reader = new BulkReader(buffers);
+  const socket = connect({ ...target, allowHalfOpen: true, onread: reader.onread });
+  socket.pause();
+  await connected(socket, options);
+  return new PlainTransport(socket, reader);
 }
 
 /**

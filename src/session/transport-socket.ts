@@ -3,28 +3,33 @@ import type { Socket } from 'node:net';
 import type { Transport, TransportSink } from '../wire/transport.ts';
 import { SinkSlot } from './sink-slot.ts';
 
-/**
- * A transport over any stream socket by its public events: what TLS needs, and what plain connections fall back to where
- * their faster way of reading is not to be had.
- */
-export class SocketTransport implements Transport {
-  readonly encrypted: boolean;
+/** How long a silent peer is trusted before the kernel asks whether it is still there. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** What transports over a stream socket have in common: all but how bytes come in and when a write has gone out. */
+export abstract class SocketTransport implements Transport {
+  abstract readonly encrypted: boolean;
   protected readonly socket: Socket;
   protected readonly slot: SinkSlot;
-  protected paused = true;
+  #paused = true;
   #closed = false;
   #error: Error | null = null;
 
-  /** @param head bytes that were read from the socket before */
-  constructor(socket: Socket, options: { encrypted: boolean; head?: Buffer | undefined }) {
-    this.encrypted = options.encrypted;
+  /**
+   * @param socket connected
+   * @param head bytes that were read from the socket before
+   */
+  constructor(socket: Socket, head?: Buffer) {
     this.socket = socket;
-    this.slot = new SinkSlot(options.head);
+    this.slot = new SinkSlot(head);
+    // a stream that was paused explicitly is not started by the data listener
     socket.pause();
     socket.allowHalfOpen = true;
     socket.setNoDelay(true);
+    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    // where `onread` serves, no data event comes
+    socket.on('data', (chunk: Buffer) => this.received(chunk, true));
     socket.on('end', () => this.slot.end());
-    socket.on('drain', () => this.slot.drain());
     socket.on('error', (error) => {
       this.#error = error;
     });
@@ -42,25 +47,24 @@ export class SocketTransport implements Transport {
     return this.#closed || this.socket.destroyed;
   }
 
+  abstract write(chunk: Uint8Array): boolean;
+  abstract release(): void;
+  abstract lull(): void;
+
   setSink(sink: TransportSink | null): void {
     this.slot.sink = sink;
     if (sink !== null) this.#deliverSoon();
   }
 
-  write(chunk: Uint8Array): boolean {
-    if (this.socket.writableEnded || this.socket.destroyed) return true;
-    return this.socket.write(chunk);
-  }
-
   pause(): void {
-    if (this.paused) return;
-    this.paused = true;
+    if (this.#paused) return;
+    this.#paused = true;
     this.socket.pause();
   }
 
   resume(): void {
-    if (!this.paused) return;
-    this.paused = false;
+    if (!this.#paused) return;
+    this.#paused = false;
     if (this.slot.hasWaiting) this.#deliverSoon();
     else this.socket.resume();
   }
@@ -73,31 +77,20 @@ export class SocketTransport implements Transport {
     this.socket.destroy();
   }
 
-  /** Kept events are delivered after the caller's own work, as if they happened now. */
+  /** Bytes from the peer, as `TransportSink.data` takes them. */
+  protected received(chunk: Buffer, owned: boolean): boolean {
+    const { sink, hasWaiting } = this.slot;
+    if (sink !== null && !hasWaiting) return sink.data(chunk, owned);
+    this.slot.keep(owned ? chunk : Buffer.from(chunk));
+    this.pause();
+    return false;
+  }
+
+  /** Kept events are delivered after the caller's own work, as if they happened then. */
   #deliverSoon(): void {
     process.nextTick(() => {
-      this.slot.deliver(() => !this.paused);
-      if (!this.paused && !this.slot.hasWaiting) this.socket.resume();
+      this.slot.deliver(() => !this.#paused);
+      if (!this.#paused && !this.slot.hasWaiting) this.socket.resume();
     });
-  }
-}
-
-/** Reads by data events. Each chunk is freshly made by Node, so the sink may keep it. */
-export class EventTransport extends SocketTransport {
-  constructor(socket: Socket, options: { encrypted: boolean; head?: Buffer | undefined }) {
-    super(socket, options);
-    socket.on('data', (chunk: Buffer) => this.#read(chunk));
-    // adding a data listener starts a stream that was not paused explicitly
-    socket.pause();
-  }
-
-  #read(chunk: Buffer): void {
-    const { sink } = this.slot;
-    if (sink !== null && !this.slot.hasWaiting) {
-      sink.data(chunk, true);
-      return;
-    }
-    this.slot.keep(chunk);
-    this.pause();
   }
 }

@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 import type { Transport } from '../wire/transport.ts';
-import { createReadBuffers } from './read-buffers.ts';
+import { ReadBuffers } from './read-buffers.ts';
 import { connectTransport, type DialOptions, type DialTarget } from './transport-connect.ts';
 import { plainTransport } from './transport-plain.ts';
 import { tlsTransport } from './transport-tls.ts';
@@ -19,7 +19,7 @@ export interface Transports {
 
 /** Made once, in the composition root. */
 export function createTransports(): Transports {
-  const buffers = createReadBuffers();
+  const buffers = new ReadBuffers();
   return {
     plain: (socket, head) => plainTransport(socket, buffers, head),
     tls: tlsTransport,

@@ -6,8 +6,9 @@
 /** Who gets a transport's bytes and events. */
 export interface TransportSink {
   /**
-   * Bytes from the peer, only valid during the call. When `owned` is true the sink may keep the chunk by returning true; the
-   * transport then reads on into another buffer and never touches this one again.
+   * Bytes from the peer.
+   * @param owned true: the chunk is the sink's for good. False: it is only valid during the call, unless the sink keeps it
+   * @returns true to keep a chunk that is not owned: the transport reads on elsewhere, until the sink releases it
    */
   data(chunk: Buffer, owned: boolean): boolean;
   /** The peer will send no more; writing to it may still work. */
@@ -23,10 +24,18 @@ export interface Transport {
   readonly encrypted: boolean;
   /** Replaces the sink. Events that come while no sink is set are kept and given to the next one. */
   setSink(sink: TransportSink | null): void;
-  /** @param chunk must not be changed afterwards @returns false when the caller should wait for `drain` */
+  /**
+   * Never throws; what is written to a closed connection is dropped.
+   * @param chunk must not be changed while `queuedBytes` is not 0
+   * @returns false when the caller should wait for `drain`
+   */
   write(chunk: Uint8Array): boolean;
   pause(): void;
   resume(): void;
+  /** The chunk that the sink kept last is not in use any more. Never calling it costs memory for a while, nothing else. */
+  release(): void;
+  /** Called in `TransportSink.data`: nothing large is expected next, so an idle connection need not hold a buffer for it. */
+  lull(): void;
   /** Sends what is queued, then a FIN (over TLS close_notify first). Reading goes on. */
   end(): void;
   /** Closes at once; what is queued may be lost. */

@@ -1,0 +1,93 @@
+import type { Clock } from '../core/clock.ts';
+import type { TransactionStatus } from '../wire/backend.ts';
+import type { Transport } from '../wire/transport.ts';
+import { RelayRun } from './relay-run.ts';
+
+/** One side of a session: its connection, and the bytes that were read from it during the login and not used. */
+export interface RelaySide {
+  readonly transport: Transport;
+  readonly leftover: Buffer;
+}
+
+export interface RelayOptions {
+  readonly clock: Clock;
+  /** How long an engine may be silent in the middle of a message while a `closeWith` waits for its end. */
+  readonly boundaryTimeoutMs?: number;
+  /** How long a client may take no byte of what is queued for it after the session has ended. */
+  readonly closeTimeoutMs?: number;
+  /**
+   * How long the engine may be silent after a busy client sent a FIN. A client that only half-closed still gets its answer
+   * while the engine sends; a process that was killed looks the same, and its query must not run for hours.
+   */
+  readonly halfClosedTimeoutMs?: number;
+}
+
+export const RELAY_CAUSES = [
+  /** Terminate. */
+  'terminate',
+  /** A FIN while nothing was in flight. */
+  'client closed',
+  /** The connection broke, or was closed while the engine was at work: what runs there should be cancelled. */
+  'client lost',
+  /** The engine ended the session. */
+  'engine closed',
+  'engine lost',
+  /** The engine sent what is no message. */
+  'engine malformed',
+  /** The client sent what is no message. */
+  'client malformed',
+  /** `closeWith`. */
+  'closed by the gateway',
+] as const;
+
+export type RelayCause = (typeof RELAY_CAUSES)[number];
+
+/** How a session ended. The client's connection is closed or closing; the engine's is paused, without a sink, and the caller's. */
+export interface RelayEnd {
+  readonly closedBy: 'client' | 'engine' | 'gateway';
+  readonly cause: RelayCause;
+  /**
+   * The engine's connection is open and between messages both ways, outside a transaction, with nothing in flight, and
+   * nothing was sent whose effect on the session is unknown.
+   */
+  readonly engineReusable: boolean;
+  /** The engine sent ParameterStatus during the session. */
+  readonly parametersChanged: boolean;
+  readonly bytesFromClient: number;
+  readonly bytesFromEngine: number;
+}
+
+/** A running session. */
+export interface Relay {
+  /** Settles, never rejects: at once when the client left, else when it has got what was left to send. */
+  readonly ended: Promise<RelayEnd>;
+  /** Busy while anything that the client sent waits for an answer, for a Sync, or for its own end. */
+  readonly state: 'idle' | 'busy';
+  /** As the last ReadyForQuery said. */
+  readonly transactionStatus: TransactionStatus;
+  /** When a byte last came from either side, on the clock's monotonic scale. */
+  readonly lastActivityMs: number;
+  readonly bytesFromClient: number;
+  readonly bytesFromEngine: number;
+  /**
+   * Ends the session: nothing more of the client is passed on, and at the engine's next message boundary (now, if it is at
+   * one) `frame` goes to the client as the last message.
+   */
+  closeWith(frame: Buffer): void;
+  /** Puts whole messages between two of the engine's, at the next boundary. */
+  inject(frame: Buffer): void;
+  /** Passes nothing more of the client on. The engine's answers still reach it. */
+  freezeClient(): void;
+}
+
+/**
+ * Carries a session's bytes both ways until one side ends it. Messages are followed by their headers only.
+ *
+ * Terminate ends the session and is not passed on; if the engine is at work, its answers are delivered first, as
+ * PostgreSQL does.
+ */
+export function relay(client: RelaySide, engine: RelaySide, options: RelayOptions): Relay {
+  const run = new RelayRun(client.transport, engine.transport, options);
+  run.start(client.leftover, engine.leftover);
+  return run;
+}
