@@ -1,0 +1,45 @@
+import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+
+import { fatal, GatewayError } from '../core/errors.ts';
+import { ALPN_PROTOCOL } from '../wire/constants.ts';
+import type { TlsIdentity } from './server-tls.ts';
+
+/**
+ * The server's side of a TLS handshake.
+ * @param socket bytes that are in its read buffer belong to the handshake. From now on it is the returned socket's: to
+ *   destroy either destroys both.
+ * @returns the encrypted connection; nothing has been read from it. Its `alpnProtocol` is `postgresql` or false
+ * @throws GatewayError `wire.tls_handshake`; the connection is closed then
+ */
+export function acceptTls(socket: Socket, identity: TlsIdentity): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    let failure: Error | null = null;
+    const encrypted = new TLSSocket(socket, {
+      isServer: true,
+      secureContext: identity.context,
+      ALPNProtocols: [ALPN_PROTOCOL],
+    });
+    const onClose = (): void => reject(handshakeFailed(failure));
+    // A TLSSocket without a tls.Server reports what breaks it by this event alone, also later, and does not close by itself.
+    encrypted.on('_tlsError', (error: Error) => {
+      failure = error;
+      encrypted.destroy(error);
+    });
+    encrypted.on('error', (error: Error) => {
+      failure = error;
+    });
+    encrypted.once('close', onClose);
+    encrypted.once('secure', () => {
+      encrypted.off('close', onClose);
+      resolve(encrypted);
+    });
+  });
+}
+
+function handshakeFailed(cause: Error | null): GatewayError {
+  const reason = cause?.message ?? 'the client left';
+  return new GatewayError('wire.tls_handshake', `TLS handshake: ${reason}`, fatal('08P01', 'TLS failed'), {
+    cause,
+  });
+}
