@@ -1,12 +1,12 @@
 import { spawn, execFile, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { open, readFile, rm, stat } from 'node:fs/promises';
+import { open, readFile, readdir, rm, stat } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { embeddedFailed, logTail } from './failure.ts';
 import { invocation, type Launcher } from './launch.ts';
-import { programPath } from './native.ts';
+import { installedNative, programPath } from './native.ts';
 import { servesDirectory } from './process.ts';
 
 const POLL_MS = 10;
@@ -25,6 +25,7 @@ export interface StartOptions {
   readonly launcher: Launcher;
   /** The initialised data directory. */
   readonly directory: string;
+  /** Used by this server alone; null: no Unix socket. */
   readonly socketDirectory: string | null;
   /** Port on 127.0.0.1, tried first; 0 or one that is taken means any free one. */
   readonly port: number;
@@ -50,6 +51,7 @@ export async function findPostmaster(directory: string): Promise<Postmaster | nu
  */
 export async function startPostmaster(options: StartOptions): Promise<Postmaster> {
   const deadline = performance.now() + options.timeoutMs;
+  await removeSockets(options.socketDirectory);
   let port = options.port;
   for (let attempt = 1; ; attempt++) {
     if (port === 0) port = await freePort();
@@ -68,17 +70,29 @@ export async function startPostmaster(options: StartOptions): Promise<Postmaster
   }
 }
 
-/** Stops a server, also one that is not a child of ours. */
-export async function stopPostmaster(
-  launcher: Launcher,
+/** Like findPostmaster, but waits while the server is starting up or shutting down. */
+export async function findSettledPostmaster(
   directory: string,
-  how: 'fast' | 'immediate',
-): Promise<void> {
+  timeoutMs: number,
+): Promise<Postmaster | null> {
+  const deadline = performance.now() + timeoutMs;
+  for (;;) {
+    const running = await findPostmaster(directory);
+    if (running === null || running.ready) return running;
+    if (performance.now() > deadline) {
+      throw embeddedFailed(`PostgreSQL (process ${running.pid}) in ${directory} is neither ready nor gone`);
+    }
+    await delay(POLL_MS);
+  }
+}
+
+/** Stops a server, also one that is not a child of ours. */
+export async function stopPostmaster(directory: string, how: 'fast' | 'immediate'): Promise<void> {
   const running = await findPostmaster(directory);
   if (running === null) return;
-  await askToStop(launcher, directory, running.pid, how);
+  await askToStop(directory, running.pid, how);
   if (await goneWithin(running.pid, directory, 15_000)) return;
-  await askToStop(launcher, directory, running.pid, 'immediate');
+  await askToStop(directory, running.pid, 'immediate');
   if (await goneWithin(running.pid, directory, 5_000)) return;
   throw embeddedFailed(`PostgreSQL (process ${running.pid}) in ${directory} does not stop`);
 }
@@ -156,6 +170,14 @@ export function serverEnvironment(): NodeJS.ProcessEnv {
   return environment;
 }
 
+/** A killed server leaves its socket with a lock file that can stop the next one, see findPostmaster. */
+async function removeSockets(directory: string | null): Promise<void> {
+  if (directory === null) return;
+  for (const name of await readdir(directory)) {
+    if (name.startsWith('.s.PGSQL.')) await rm(path.join(directory, name), { force: true });
+  }
+}
+
 async function readPidFile(directory: string): Promise<Postmaster | null> {
   let text: string;
   try {
@@ -176,16 +198,12 @@ async function readPidFile(directory: string): Promise<Postmaster | null> {
   };
 }
 
-async function askToStop(
-  launcher: Launcher,
-  directory: string,
-  pid: number,
-  how: 'fast' | 'immediate',
-): Promise<void> {
+async function askToStop(directory: string, pid: number, how: 'fast' | 'immediate'): Promise<void> {
   if (process.platform === 'win32') {
     // Signals do not exist there; pg_ctl talks to the server through a named pipe.
     const args = ['stop', '-D', directory, '-m', how, '-W'];
-    await new Promise((resolve) => execFile(programPath(launcher.native, 'pg_ctl'), args, resolve));
+    const control = programPath(await installedNative(), 'pg_ctl');
+    await new Promise((resolve) => execFile(control, args, resolve));
     return;
   }
   try {

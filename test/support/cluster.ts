@@ -113,13 +113,13 @@ async function run(
     socketUrl: (given) => socketUrl(server, parts(given)),
     async halt(how) {
       if (how === 'kill') process.kill(server.pid, 'SIGKILL');
-      else await stopPostmaster(launcher, directory, how);
+      else await stopPostmaster(directory, how);
     },
     async start() {
       server = await start(server.port);
     },
     async drop() {
-      await stopPostmaster(launcher, directory, 'immediate');
+      await stopPostmaster(directory, 'immediate');
       await rm(home, { recursive: true, force: true });
     },
   };
