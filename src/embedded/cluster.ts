@@ -25,12 +25,11 @@ export interface InitOptions {
   readonly directory: string;
   readonly password: Secret;
   readonly hba: readonly string[];
-  /** false: faster, and lost in a power cut */
-  readonly durable: boolean;
 }
 
 /**
  * Makes a database cluster: UTF-8, the built-in C.UTF-8 locale (the same order on every machine), a password for its owner.
+ * It is not yet safe from a power cut: see syncCluster.
  * @throws RequestError embedded.failed with what initdb said
  */
 export async function initCluster(options: InitOptions): Promise<void> {
@@ -49,12 +48,17 @@ export async function initCluster(options: InitOptions): Promise<void> {
       '--locale-provider=builtin',
       '--builtin-locale=C.UTF-8',
       '--no-instructions',
-      ...(options.durable ? [] : ['--no-sync']),
+      '--no-sync',
     ]);
   } finally {
     await rm(passwordFile, { force: true });
   }
   await writeServerFile(launcher, path.join(directory, 'pg_hba.conf'), `${options.hba.join('\n')}\n`);
+}
+
+/** Waits until every file of a stopped cluster is on disk. */
+export function syncCluster(launcher: Launcher, directory: string): Promise<void> {
+  return initdb(launcher, [`--pgdata=${directory}`, '--sync-only']);
 }
 
 /** Writes a file that the server reads: a private key, pg_hba.conf, pg_ident.conf. */

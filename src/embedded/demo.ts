@@ -2,10 +2,8 @@
  * The sample data: three years of a mail-order shop for coffee and tea gear, 200,000 rows. Everything comes from `pick`, a
  * hash of row number and purpose, so that every installation holds the same rows and a query has one right answer. Sales grow
  * over the years, rise before Christmas and sink at night, so that a chart of them looks like something.
+ * To be run as the owner of the database.
  */
-export const DEMO_EDITION = 1;
-
-/** To be run as the owner of the database, in one transaction. */
 export const DEMO_SQL: readonly string[] = [
   `CREATE FUNCTION pg_temp.pick(item bigint, purpose text, choices integer) RETURNS integer
     LANGUAGE sql IMMUTABLE PARALLEL SAFE

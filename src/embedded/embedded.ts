@@ -1,15 +1,15 @@
 import { RequestError, describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Secret } from '../core/secret.ts';
-import { DEMO_EDITION } from './demo.ts';
+import { ensureCluster } from './create.ts';
 import { embeddedFailed } from './failure.ts';
 import { isThere, openHome, type Home } from './home.ts';
 import { keepServer, type Keeper } from './keeper.ts';
 import { findLauncher } from './launch.ts';
 import { acquireLock } from './lock.ts';
 import { findPostmaster, stopPostmaster, type Postmaster } from './postmaster.ts';
-import { DEMO_DATABASE, STORE_DATABASE, probe, provision } from './provision.ts';
-import { adoptOrStart, ensureCluster } from './serve.ts';
+import { DEMO_DATABASE, STORE_DATABASE, probe } from './provision.ts';
+import { adoptOrStart } from './serve.ts';
 import { socketDirectory } from './socket-directory.ts';
 import {
   LOGIN_ROLES,
@@ -104,25 +104,19 @@ async function open(home: Home, registration: Registration, log: Log): Promise<E
 async function bringUp(home: Home, secrets: EmbeddedSecrets, log: Log): Promise<Postmaster> {
   const before = await loadState(home.directory);
   const launcher = await findLauncher(home.directory, before.launchMode ?? undefined);
-  await ensureCluster(home, launcher, secrets);
   const sockets = await socketDirectory(launcher, home.directory, before.socketDirectory);
+  await ensureCluster(home, launcher, sockets, secrets);
   const { server, adopted } = await adoptOrStart(home, launcher, before, sockets);
   log.debug(
     { pid: server.pid, port: server.port, adopted, launch: launcher.mode },
     'embedded PostgreSQL runs',
   );
-  const urlOf = (role: LoginRole, database: string) => urlFor(server, secrets, role, database);
-  if (before.provisioned < DEMO_EDITION) {
-    await provision(urlOf, secrets);
-    await writeWhole(home.userlist, userlist(secrets));
-  } else if (adopted) {
-    await probe(urlOf('patgate_store', STORE_DATABASE));
-  }
+  if (adopted) await probe(urlFor(server, secrets, 'patgate_store', STORE_DATABASE));
+  await writeWhole(home.userlist, userlist(secrets));
   await saveState(home.directory, {
     port: server.port,
     launchMode: launcher.mode,
     socketDirectory: server.socketDirectory,
-    provisioned: DEMO_EDITION,
   });
   return server;
 }

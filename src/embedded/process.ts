@@ -17,12 +17,19 @@ export async function servesDirectory(pid: number, directory: string): Promise<b
   if ((await processIdentity(pid)) === null) return false;
   if (process.platform === 'win32') return true;
   const command = await commandLine(pid);
-  return command !== null && command.includes('postgres') && command.includes(directory);
+  return command !== null && command.includes('postgres') && command.includes(`\0-D\0${directory}\0`);
 }
 
-/** Readable for everyone, unlike the working directory, which needs a capability that containers lack. */
+/**
+ * The arguments, each with a NUL behind it. Readable for everyone, unlike the working directory, which needs a capability that
+ * containers lack.
+ */
 async function commandLine(pid: number): Promise<string | null> {
-  if (process.platform !== 'linux') return firstLine('ps', ['-ww', '-o', 'command=', '-p', String(pid)]);
+  if (process.platform !== 'linux') {
+    const line = await firstLine('ps', ['-ww', '-o', 'command=', '-p', String(pid)]);
+    // ps joins the arguments with spaces; a directory whose name holds one is recognised nevertheless.
+    return line?.replace(/ (-D) (.*?) -c /, '\0$1\0$2\0-c\0') ?? null;
+  }
   try {
     return await readFile(`/proc/${pid}/cmdline`, 'utf8');
   } catch (error) {

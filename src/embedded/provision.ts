@@ -15,16 +15,16 @@ const DATABASES: readonly { name: string; owner: LoginRole; readers: readonly Lo
 type UrlOf = (user: LoginRole, database: string) => string;
 
 /**
- * Makes the roles, the two databases and the sample data, as far as they are missing: a start that was cut off is carried on.
+ * Makes the roles, the two databases and the sample data in a new cluster.
  * @throws RequestError embedded.failed
  */
 export async function provision(urlOf: UrlOf, secrets: EmbeddedSecrets): Promise<void> {
   try {
     await withClient(urlOf('postgres', 'postgres'), async (client) => {
       for (const role of ['patgate_store', 'demo', 'analyst', 'clerk'] as const) {
-        await ensureRole(client, role, secrets);
+        await createRole(client, role, secrets);
       }
-      for (const database of DATABASES) await ensureDatabase(client, database);
+      for (const database of DATABASES) await createDatabase(client, database);
       await client.query('REVOKE CONNECT ON DATABASE postgres, template1 FROM PUBLIC');
     });
     await withClient(urlOf('demo', DEMO_DATABASE), loadDemo);
@@ -44,22 +44,17 @@ export function probe(url: string): Promise<void> {
   });
 }
 
-async function ensureRole(client: pg.Client, role: LoginRole, secrets: EmbeddedSecrets): Promise<void> {
-  const { rowCount } = await client.query('SELECT FROM pg_roles WHERE rolname = $1', [role]);
-  const verb = rowCount === 0 ? 'CREATE' : 'ALTER';
+async function createRole(client: pg.Client, role: LoginRole, secrets: EmbeddedSecrets): Promise<void> {
   const password = pg.escapeLiteral(secrets[role].reveal());
-  await client.query(
-    `${verb} ROLE ${pg.escapeIdentifier(role)} LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD ${password}`,
-  );
+  await client.query(`CREATE ROLE ${pg.escapeIdentifier(role)} LOGIN PASSWORD ${password}`);
 }
 
-async function ensureDatabase(
+async function createDatabase(
   client: pg.Client,
   { name, owner, readers }: (typeof DATABASES)[number],
 ): Promise<void> {
   const database = pg.escapeIdentifier(name);
-  const { rowCount } = await client.query('SELECT FROM pg_database WHERE datname = $1', [name]);
-  if (rowCount === 0) await client.query(`CREATE DATABASE ${database} OWNER ${pg.escapeIdentifier(owner)}`);
+  await client.query(`CREATE DATABASE ${database} OWNER ${pg.escapeIdentifier(owner)}`);
   await client.query(`REVOKE CONNECT, TEMPORARY ON DATABASE ${database} FROM PUBLIC`);
   for (const reader of readers) {
     await client.query(`GRANT CONNECT, TEMPORARY ON DATABASE ${database} TO ${pg.escapeIdentifier(reader)}`);
@@ -67,8 +62,6 @@ async function ensureDatabase(
 }
 
 async function loadDemo(client: pg.Client): Promise<void> {
-  const { rowCount } = await client.query(`SELECT WHERE to_regclass('public.orders') IS NOT NULL`);
-  if (rowCount !== 0) return;
   await client.query('BEGIN');
   for (const statement of DEMO_SQL) await client.query(statement);
   await client.query('COMMIT');

@@ -1,9 +1,7 @@
-import { rename, rm } from 'node:fs/promises';
-import { SCRAM_FOR_ALL, initCluster } from './cluster.ts';
-import { isThere, turnLog, type Home } from './home.ts';
+import { turnLog, type Home } from './home.ts';
 import type { Launcher } from './launch.ts';
 import { findSettledPostmaster, startPostmaster, type Postmaster } from './postmaster.ts';
-import type { EmbeddedSecrets, EmbeddedState } from './state.ts';
+import type { EmbeddedState } from './state.ts';
 
 /** Recovery after a crash replays at most max_wal_size; that is far below this. */
 const START_TIMEOUT_MS = 120_000;
@@ -17,22 +15,6 @@ const SETTINGS: Readonly<Record<string, string>> = {
   log_min_error_statement: 'panic',
   log_parameter_max_length_on_error: '0',
 };
-
-/** Makes the cluster on first use. A half-made one, left by a killed process, is thrown away and made anew. */
-export async function ensureCluster(home: Home, launcher: Launcher, secrets: EmbeddedSecrets): Promise<void> {
-  if (await isThere(home.data)) return;
-  const draft = `${home.data}.new`;
-  await rm(draft, { recursive: true, force: true });
-  await initCluster({
-    launcher,
-    home: home.directory,
-    directory: draft,
-    password: secrets.postgres,
-    hba: SCRAM_FOR_ALL,
-    durable: true,
-  });
-  await rename(draft, home.data);
-}
 
 /** Takes over a server that runs already, or starts one. @returns which of both it was, too */
 export async function adoptOrStart(

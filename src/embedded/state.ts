@@ -12,8 +12,6 @@ export interface EmbeddedState {
   readonly launchMode: LaunchMode | null;
   /** Outside the data directory when that has too long a name for a Unix socket. */
   readonly socketDirectory: string | null;
-  /** The roles, databases and sample data are there, in this edition. */
-  readonly provisioned: number;
 }
 
 /** Roles that log in, and the key of each in the secrets file. */
@@ -21,7 +19,7 @@ export const LOGIN_ROLES = ['postgres', 'patgate_store', 'demo', 'analyst', 'cle
 export type LoginRole = (typeof LOGIN_ROLES)[number];
 export type EmbeddedSecrets = Readonly<Record<LoginRole, Secret>>;
 
-const FIRST: EmbeddedState = { port: 0, launchMode: null, socketDirectory: null, provisioned: 0 };
+const FIRST: EmbeddedState = { port: 0, launchMode: null, socketDirectory: null };
 
 export async function loadState(home: string): Promise<EmbeddedState> {
   const saved = await readJson(path.join(home, 'state.json'));

@@ -65,7 +65,6 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
     directory,
     password,
     hba: options.hba ?? SCRAM_FOR_ALL,
-    durable: false,
   });
   const files = {
     ...options.files,

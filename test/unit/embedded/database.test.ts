@@ -1,6 +1,6 @@
-import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { createDatabase, createRole, dropRole, urlAs, type TestDatabase } from '../../support/database.ts';
+import { queryOne } from '../../support/query.ts';
 
 let database: TestDatabase;
 
@@ -9,17 +9,6 @@ beforeAll(async () => {
 });
 
 afterAll(() => database.drop());
-
-async function queryOne(url: string, sql: string): Promise<unknown> {
-  const client = new pg.Client({ connectionString: url });
-  await client.connect();
-  try {
-    const { rows } = await client.query<Record<string, unknown>>(sql);
-    return Object.values(rows[0] ?? {})[0];
-  } finally {
-    await client.end();
-  }
-}
 
 test('a test database is a PostgreSQL 18 of its own', async () => {
   expect(await queryOne(database.url, 'SELECT current_database()')).toBe(database.name);
