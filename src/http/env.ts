@@ -1,13 +1,17 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
+import type { Actor } from '../accounts/actor.ts';
+
+/** A caller over HTTP always is someone. */
+export type Caller = Actor & { readonly uid: string };
 
 /** What a request carries from one step to the next. */
 export interface HttpEnv {
   Bindings: HttpBindings;
   Variables: {
     requestId: string;
-    /** Of the client, after trusted proxies are taken into account; null when there is no socket. */
-    address: string | null;
+    /** Set behind the middleware that asks for a credential. */
+    caller: Caller;
   };
 }
 

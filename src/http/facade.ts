@@ -9,7 +9,7 @@ export interface Facade {
   /** Paths under these belong to it, known or not. */
   readonly prefixes: readonly string[];
   readonly routes: Hono<HttpEnv>;
-  renderError(c: HttpContext, failure: Failure): Response;
+  readonly renderError: (c: HttpContext, failure: Failure) => Response;
 }
 
 /** The facade whose prefix `path` is or lies under. */

@@ -1,6 +1,6 @@
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
-import { describeError, RequestError, type ErrorCode } from '../core/errors.ts';
+import { describeError, GatewayError, RequestError, type ErrorCode } from '../core/errors.ts';
 
 /** What went wrong, as far as the caller may know; each facade puts it into its own product's words. */
 export interface Failure {
@@ -82,23 +82,31 @@ const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
 
 /** Whoever fails to prove who they are hears only this, whatever the reason; the log has the code. */
 const UNAUTHENTICATED = 'The credential is missing, unknown, expired or revoked.';
-const STORE_DOWN = 'The store cannot be reached or written to at the moment. Try again later.';
+const INTERNAL = 'An internal error happened; the log has the details.';
+/** Where the message is meant for operators, callers hear this. */
+const TEXT: Partial<Record<ErrorCode, string>> = {
+  'store.unreachable': 'The store cannot be reached at the moment. Try again later.',
+  'store.read_only': 'The store cannot be written to at the moment. Try again later.',
+  'login.overloaded': 'Too many requests are waiting. Try again later.',
+  'login.throttled': 'Too many failed attempts. Try again later.',
+};
 
 function plain(status: ContentfulStatusCode, code: ErrorCode, message: string): Failure {
   return { status, code, message, issues: [], retryAfterSeconds: null };
 }
 
-function ofRequestError(error: RequestError): Failure {
+function ofRequestError(error: RequestError | GatewayError): Failure {
   const status = STATUS[error.code];
   if (status === undefined) {
     return error.code.startsWith('login.')
       ? plain(401, 'request.unauthenticated', UNAUTHENTICATED)
-      : plain(500, 'internal', 'An internal error happened; the log has the details.');
+      : plain(500, 'internal', INTERNAL);
   }
+  const own = error instanceof GatewayError ? INTERNAL : error.message;
   return {
     status,
     code: error.code,
-    message: error.code.startsWith('store.') && status === 503 ? STORE_DOWN : error.message,
+    message: TEXT[error.code] ?? own,
     issues: error instanceof InvalidRequest ? error.issues : [],
     retryAfterSeconds:
       error instanceof RateLimited ? Math.max(1, Math.ceil(error.retryAfterMs / 1000)) : null,
@@ -107,9 +115,9 @@ function ofRequestError(error: RequestError): Failure {
 
 /** Turns anything thrown into what the caller may know of it. */
 export function failureOf(error: unknown): Failure {
-  if (error instanceof RequestError) return ofRequestError(error);
+  if (error instanceof RequestError || error instanceof GatewayError) return ofRequestError(error);
   if (error instanceof HTTPException && error.status < 500) {
     return plain(error.status, CODE_OF_STATUS[error.status] ?? 'request.invalid', describeError(error));
   }
-  return plain(500, 'internal', 'An internal error happened; the log has the details.');
+  return plain(500, 'internal', INTERNAL);
 }

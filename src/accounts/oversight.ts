@@ -1,0 +1,94 @@
+import { RequestError } from '../core/errors.ts';
+import type { Audit, AuditQuery, AuditRow, AuditVerdict } from '../store/audit.ts';
+import type { EventBus } from '../store/bus.ts';
+import type { ListedSession, LiveSessions, SessionQuery } from '../store/live-sessions.ts';
+import type { Actor } from './actor.ts';
+
+/**
+ * What administrators watch and stop. Everyone sees and ends their own sessions; *manage all* everyone's, and reads the audit.
+ * @throws RequestError request.forbidden, request.not_found
+ */
+export interface Oversight {
+  /** Newest first; one's own unless the actor has *manage all*. */
+  sessions(actor: Actor, query?: SessionQuery): Promise<readonly ListedSession[]>;
+  /**
+   * Ends sessions wherever they run. All or none: an id that is unknown, or not the actor's to end, fails the call.
+   * @param reason shown to the client in the error that ends its session
+   */
+  killSessions(actor: Actor, sids: readonly string[], reason?: string): Promise<void>;
+  /** Newest first. */
+  audit(actor: Actor, query?: AuditQuery): Promise<readonly AuditRow[]>;
+  verifyAudit(actor: Actor): Promise<AuditVerdict>;
+}
+
+export interface OversightDeps {
+  readonly sessions: LiveSessions;
+  readonly audit: Audit;
+  readonly bus: EventBus;
+}
+
+const MAX_SESSIONS = 10_000;
+const DEFAULT_REASON = 'terminated by an administrator';
+
+export function createOversight({ sessions, audit, bus }: OversightDeps): Oversight {
+  const list = (actor: Actor, query: SessionQuery = {}): Promise<readonly ListedSession[]> => {
+    if (actor.privileges.has('manage_all')) return sessions.list(query);
+    const own = ownUid(actor);
+    if (query.uid !== undefined && query.uid !== own) throw forbidden();
+    return sessions.list({ ...query, uid: own });
+  };
+
+  return {
+    sessions: async (actor, query) => list(actor, query),
+    async killSessions(actor, sids, reason = DEFAULT_REASON) {
+      const running = new Map((await list(actor, { limit: MAX_SESSIONS })).map((item) => [item.sid, item]));
+      const targets = [...new Set(sids)].map((sid) => {
+        const session = running.get(sid);
+        if (session === undefined)
+          throw new RequestError('request.not_found', `No session ${sid} is running.`);
+        return session;
+      });
+      for (const session of targets) audit.note(killEntry(actor, session, reason));
+      await bus.publish({
+        kind: 'sessions.kill',
+        sids: targets.map(({ sid }) => sid),
+        reason,
+        by: actor.name,
+      });
+    },
+    async audit(actor, query) {
+      demandManageAll(actor);
+      return audit.list(query);
+    },
+    async verifyAudit(actor) {
+      demandManageAll(actor);
+      return audit.verify();
+    },
+  };
+}
+
+function killEntry(actor: Actor, session: ListedSession, reason: string): Parameters<Audit['note']>[0] {
+  const { uid, name, via, tid, address, application } = actor;
+  return {
+    action: 'session.kill',
+    outcome: 'ok',
+    actor: { uid, name, via, tid },
+    target: { kind: 'session', id: session.sid, name: session.user },
+    address,
+    application,
+    reason,
+  };
+}
+
+function demandManageAll(actor: Actor): void {
+  if (!actor.privileges.has('manage_all')) throw forbidden();
+}
+
+function ownUid(actor: Actor): string {
+  if (actor.uid === null) throw forbidden();
+  return actor.uid;
+}
+
+function forbidden(): RequestError {
+  return new RequestError('request.forbidden', 'This needs the privilege "manage all".');
+}

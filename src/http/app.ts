@@ -1,0 +1,78 @@
+import { Hono, type MiddlewareHandler } from 'hono';
+import { requestId } from 'hono/request-id';
+import { RequestError } from '../core/errors.ts';
+import { Callers } from './auth/callers.ts';
+import { SignIn } from './auth/sign-in.ts';
+import { databricks } from './databricks/facade.ts';
+import { datahub } from './datahub/facade.ts';
+import type { HttpDeps } from './deps.ts';
+import { dremioCloud } from './dremio/cloud.ts';
+import { dremioSoftware } from './dremio/software.ts';
+import type { HttpContext, HttpEnv } from './env.ts';
+import { facadeOf, type Facade } from './facade.ts';
+import { failureOf, type Failure } from './failure.ts';
+import { healthRoutes } from './health.ts';
+import { httpMetrics, type HttpMetrics } from './metrics.ts';
+import { native } from './native/facade.ts';
+import { securityHeaders } from './security-headers.ts';
+
+/** Counts and times answers by facade. */
+function observed(
+  facades: readonly Facade[],
+  metrics: HttpMetrics,
+  deps: HttpDeps,
+): MiddlewareHandler<HttpEnv> {
+  return async (c, next) => {
+    const startMs = deps.clock.monotonicMs();
+    await next();
+    const name = facadeOf(facades, c.req.path)?.name ?? 'other';
+    metrics.answered(name, c.res.status, (deps.clock.monotonicMs() - startMs) / 1000);
+  };
+}
+
+/** Paths that belong to nobody. */
+function renderPlainly(c: HttpContext, { status, message }: Failure): Response {
+  return c.text(`${message}\n`, status);
+}
+
+/**
+ * All interfaces as one application, each answering errors in its own product's words.
+ * It holds no state but what guards against floods; several processes can serve it side by side.
+ */
+export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
+  const metrics = httpMetrics(deps.registry);
+  const callers = new Callers(deps, metrics);
+  const signIn = new SignIn(deps);
+  const facades = [
+    native(deps, callers, signIn),
+    dremioCloud(deps, callers),
+    dremioSoftware(deps, callers, signIn),
+    databricks(deps, callers),
+    datahub(deps, callers),
+  ];
+
+  const answer = (c: HttpContext, failure: Failure): Response => {
+    const { renderError } = facadeOf(facades, c.req.path) ?? { renderError: renderPlainly };
+    const response = renderError(c, failure);
+    if (failure.retryAfterSeconds !== null) {
+      response.headers.set('retry-after', String(failure.retryAfterSeconds));
+    }
+    return response;
+  };
+
+  const app = new Hono<HttpEnv>();
+  app.use(requestId({ limitLength: 64 }), securityHeaders(), observed(facades, metrics, deps));
+  app.route('/', healthRoutes(deps.readiness, deps.clock));
+  for (const { routes } of facades) app.route('/', routes);
+  app.notFound((c) =>
+    answer(c, failureOf(new RequestError('request.not_found', `Nothing at ${c.req.path}.`))),
+  );
+  app.onError((error, c) => {
+    const failure = failureOf(error);
+    if (failure.status >= 500) {
+      deps.log.error({ err: error, requestId: c.get('requestId'), path: c.req.path }, 'a request failed');
+    }
+    return answer(c, failure);
+  });
+  return app;
+}

@@ -1,0 +1,122 @@
+import type { MiddlewareHandler } from 'hono';
+import { LRUCache } from 'lru-cache';
+import { RequestError, type ErrorCode } from '../../core/errors.ts';
+import type { Secret } from '../../core/secret.ts';
+import type { Authentication } from '../../tokens/authenticator.ts';
+import { isWellFormed, tokenDigest } from '../../tokens/format.ts';
+import type { Origin } from '../../tokens/service.ts';
+import { limiterKey } from '../address.ts';
+import type { HttpDeps } from '../deps.ts';
+import type { Caller, HttpContext, HttpEnv } from '../env.ts';
+import { RateLimited } from '../failure.ts';
+import type { HttpMetrics } from '../metrics.ts';
+import { originOf } from '../origin.ts';
+import { Gate } from './gate.ts';
+import { parseAuthorization } from './header.ts';
+import { FailureLimiter } from './limiter.ts';
+
+export type Proved = Extract<Authentication, { ok: true }>;
+
+/** How many look-ups may run and wait at once: few enough to leave the store to logins. */
+const MAX_LOOKUPS = 6;
+const MAX_WAITING = 500;
+const REMEMBERED = 20_000;
+/** A secret of 256 random bits that is unknown now will not be issued within the minute. */
+const UNKNOWN_MS = 60_000;
+/** What is dead for another reason may come back to life: tokens switched on again, a user enabled. */
+const DEAD_MS = 1_000;
+const KNOWN_MS = 600_000;
+
+/**
+ * Finds out who calls. A flood of bad credentials is turned away at growing cost: by shape and checksum; by memory of those
+ * that were refused before; by a limit of failures for each address; and only then by a look-up, of which few run at once.
+ */
+export class Callers {
+  readonly #deps: HttpDeps;
+  readonly #metrics: HttpMetrics;
+  readonly #gate = new Gate(MAX_LOOKUPS, MAX_WAITING);
+  readonly #failures: FailureLimiter;
+  /** Digests of credentials that were refused. */
+  readonly #bad: LRUCache<string, ErrorCode>;
+  /** Digests of credentials that were good lately; the limit does not stand in their way. */
+  readonly #good: LRUCache<string, true>;
+
+  constructor(deps: HttpDeps, metrics: HttpMetrics) {
+    this.#deps = deps;
+    this.#metrics = metrics;
+    this.#failures = new FailureLimiter({ burst: 50, perSecond: 2, maxKeys: REMEMBERED, clock: deps.clock });
+    const perf = { now: () => deps.clock.monotonicMs() };
+    this.#bad = new LRUCache({ max: REMEMBERED, ttl: UNKNOWN_MS, perf });
+    this.#good = new LRUCache({ max: REMEMBERED, ttl: KNOWN_MS, perf });
+  }
+
+  /** Lets a request pass with its caller, or throws what `identify` throws. */
+  required(): MiddlewareHandler<HttpEnv> {
+    return async (c, next) => {
+      c.set('caller', await this.identify(c));
+      await next();
+    };
+  }
+
+  /** @throws RequestError request.unauthenticated, login.overloaded; RateLimited */
+  async identify(c: HttpContext): Promise<Caller> {
+    const presented = parseAuthorization(c.req.header('authorization'));
+    switch (presented.kind) {
+      case 'none':
+      case 'malformed':
+        return this.#refuse('shape');
+      case 'bearer':
+        return (await this.prove(presented.token, originOf(c, this.#deps.trustedProxies))).actor;
+      case 'basic': {
+        const origin = originOf(c, this.#deps.trustedProxies);
+        const { actor } = await this.prove(presented.secret, origin);
+        if (await this.#isNamed(actor, presented.user)) return actor;
+        this.#spend(origin);
+        return this.#refuse('looked_up');
+      }
+    }
+  }
+
+  /** Who holds this personal access or session token. @throws as `identify` */
+  async prove(secret: Secret, origin: Origin): Promise<Proved> {
+    if (!isWellFormed(secret.reveal())) return this.#refuse('shape');
+    const key = tokenDigest(secret.reveal()).toString('base64');
+    if (this.#bad.has(key)) return this.#refuse('remembered');
+    if (!this.#good.has(key)) this.#checkLimit(origin);
+    const answer = await this.#gate.run(() => this.#deps.authenticator.bearer(secret, origin));
+    if (answer.ok) {
+      this.#good.set(key, true);
+      return answer;
+    }
+    this.#good.delete(key);
+    this.#bad.set(key, answer.reason, {
+      ttl: answer.reason === 'login.unknown_token' ? UNKNOWN_MS : DEAD_MS,
+    });
+    this.#spend(origin);
+    return this.#refuse('looked_up');
+  }
+
+  #refuse(how: Parameters<HttpMetrics['refused']>[0]): never {
+    this.#metrics.refused(how);
+    throw new RequestError('request.unauthenticated', 'No valid credential.');
+  }
+
+  #checkLimit({ address }: Origin): void {
+    const waitMs = this.#failures.waitMs(limiterKey(address ?? ''));
+    if (waitMs === 0) return;
+    this.#metrics.refused('limited');
+    throw new RateLimited(waitMs);
+  }
+
+  #spend({ address }: Origin): void {
+    this.#failures.spend(limiterKey(address ?? ''));
+  }
+
+  /** Basic's user name: a reserved one, or the token's owner by name or e-mail. */
+  async #isNamed(actor: Caller, user: string): Promise<boolean> {
+    if (this.#deps.tokenUsers.includes(user) || user === actor.name) return true;
+    if (!user.includes('@')) return false;
+    const { email } = await this.#deps.accounts.getUser(actor, { uid: actor.uid });
+    return email?.toLowerCase() === user.toLowerCase();
+  }
+}

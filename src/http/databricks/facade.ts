@@ -1,0 +1,34 @@
+import { Hono } from 'hono';
+import type { Callers } from '../auth/callers.ts';
+import type { HttpDeps } from '../deps.ts';
+import type { HttpEnv } from '../env.ts';
+import type { Facade } from '../facade.ts';
+import { renderDatabricksError } from './errors.ts';
+import { permissionRoutes } from './permissions.ts';
+import { tokenManagementRoutes } from './token-management.ts';
+import { tokenRoutes } from './tokens.ts';
+import { workspaceConfRoutes } from './workspace-conf.ts';
+
+/** Databricks' token APIs, https://docs.databricks.com/api/workspace/tokens and …/tokenmanagement */
+export function databricks(deps: HttpDeps, callers: Callers): Facade {
+  const routes = new Hono<HttpEnv>();
+  routes.use('/api/2.0/*', callers.required());
+  tokenRoutes(routes, deps);
+  tokenManagementRoutes(routes, deps);
+  permissionRoutes(routes, deps);
+  workspaceConfRoutes(routes, deps);
+
+  routes.get('/api/2.0/preview/scim/v2/Me', async (c) => {
+    const caller = c.get('caller');
+    const user = await deps.accounts.getUser(caller, { uid: caller.uid });
+    return c.json({
+      id: String(user.numericId),
+      userName: user.name,
+      displayName: user.displayName ?? user.name,
+      active: user.state === 'active',
+      groups: user.groups.map((display) => ({ display })),
+    });
+  });
+
+  return { name: 'databricks', prefixes: ['/api/2.0'], routes, renderError: renderDatabricksError };
+}

@@ -1,0 +1,37 @@
+import type { BlockList } from 'node:net';
+import type { Registry } from 'prom-client';
+import type { Oversight } from '../accounts/oversight.ts';
+import type { AccountService } from '../accounts/service.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { Authenticator } from '../tokens/authenticator.ts';
+import type { PolicyService } from '../tokens/policy-service.ts';
+import type { TokenService } from '../tokens/service.ts';
+import type { Readiness } from './health.ts';
+
+/** What the HTTP side works with; the composition root makes it. */
+export interface HttpDeps {
+  readonly tokens: TokenService;
+  readonly policy: PolicyService;
+  readonly accounts: AccountService;
+  readonly oversight: Oversight;
+  readonly authenticator: Authenticator;
+  /** What this process needs in order to serve. */
+  readonly readiness: () => Promise<Readiness>;
+  readonly registry: Registry;
+  readonly log: Log;
+  readonly clock: Clock;
+  /** Reserved user names that mean "the password is a token". */
+  readonly tokenUsers: readonly string[];
+  /** Peers whose X-Forwarded-For is believed; null: nobody's. */
+  readonly trustedProxies: BlockList | null;
+  readonly product: Product;
+}
+
+/** What interfaces tell of the installation. */
+export interface Product {
+  readonly version: string;
+  /** The same for all replicas. */
+  readonly clusterId: string;
+  readonly clusterCreatedAt: Date;
+}
