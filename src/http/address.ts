@@ -2,8 +2,6 @@ import { isIP, type BlockList } from 'node:net';
 import ipaddr from 'ipaddr.js';
 import { normalAddress } from '../core/address.ts';
 
-export { addressBlock as limiterKey } from '../core/address.ts';
-
 function isTrusted(address: string, proxies: BlockList): boolean {
   return proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
 }

@@ -5,7 +5,7 @@ import type { Secret } from '../../core/secret.ts';
 import type { Authentication } from '../../tokens/authenticator.ts';
 import { isWellFormed, tokenDigest } from '../../tokens/format.ts';
 import type { Origin } from '../../tokens/service.ts';
-import { limiterKey } from '../address.ts';
+import { addressBlock } from '../../core/address.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Caller, HttpContext, HttpEnv } from '../env.ts';
 import { RateLimited } from '../failure.ts';
@@ -102,14 +102,14 @@ export class Callers {
   }
 
   #checkLimit({ address }: Origin): void {
-    const waitMs = this.#failures.waitMs(limiterKey(address ?? ''));
+    const waitMs = this.#failures.waitMs(addressBlock(address ?? ''));
     if (waitMs === 0) return;
     this.#metrics.refused('limited');
     throw new RateLimited(waitMs);
   }
 
   #spend({ address }: Origin): void {
-    this.#failures.spend(limiterKey(address ?? ''));
+    this.#failures.spend(addressBlock(address ?? ''));
   }
 
   /** Basic's user name: a reserved one, or the token's owner by name or e-mail. */

@@ -1,7 +1,7 @@
 import { RequestError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { Origin } from '../../tokens/service.ts';
-import { limiterKey } from '../address.ts';
+import { addressBlock } from '../../core/address.ts';
 import type { HttpDeps } from '../deps.ts';
 import { RateLimited } from '../failure.ts';
 import type { Proved } from './callers.ts';
@@ -30,7 +30,7 @@ export class SignIn {
    * @throws RequestError request.unauthenticated; RateLimited; GatewayError login.overloaded
    */
   async prove(name: string, secret: Secret, origin: Origin): Promise<Proved> {
-    const address = limiterKey(origin.address ?? '');
+    const address = addressBlock(origin.address ?? '');
     const pair = `${address} ${name.toLowerCase()}`;
     const waitMs = Math.max(this.#byAddress.waitMs(address), this.#byName.waitMs(pair));
     if (waitMs > 0) throw new RateLimited(waitMs, 'Too many failed logins. Try again later.');

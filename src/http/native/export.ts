@@ -1,6 +1,6 @@
 import type { TokenView } from '../../tokens/views.ts';
 import { eachToken } from '../all-tokens.ts';
-import { csvLine, type CsvValue } from '../csv.ts';
+import { csvLine, type CsvValue } from '../../core/csv.ts';
 import type { HttpDeps } from '../deps.ts';
 import { secured, type NativeRoutes } from './describe.ts';
 import { listQuery, TokenFilter } from './token-requests.ts';

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { RequestError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import { isWellFormed } from '../../tokens/format.ts';
-import { limiterKey } from '../address.ts';
+import { addressBlock } from '../../core/address.ts';
 import { parseAuthorization } from '../auth/header.ts';
 import { FailureLimiter } from '../auth/limiter.ts';
 import type { SignIn } from '../auth/sign-in.ts';
@@ -77,7 +77,7 @@ export function leakRoutes(routes: NativeRoutes, { tokens, clock, trustedProxies
     const notOurs = new RequestError('request.not_found', 'No token of this installation.');
     if (!isWellFormed(token.reveal())) throw notOurs;
     const origin = originOf(c, trustedProxies);
-    const key = limiterKey(origin.address ?? '');
+    const key = addressBlock(origin.address ?? '');
     const waitMs = unknown.waitMs(key);
     if (waitMs > 0) throw new RateLimited(waitMs, 'Too many reports of unknown tokens. Try again later.');
     if (await tokens.reportLeaked(token, origin)) return c.json({ revoked: true as const }, 200);

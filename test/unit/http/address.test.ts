@@ -1,6 +1,7 @@
 import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { clientAddress, isLoopback, limiterKey } from '../../../src/http/address.ts';
+import { addressBlock } from '../../../src/core/address.ts';
+import { clientAddress, isLoopback } from '../../../src/http/address.ts';
 
 const proxies = new BlockList();
 proxies.addSubnet('10.0.0.0', 8, 'ipv4');
@@ -25,9 +26,9 @@ describe('the client’s address', () => {
 
 describe('who is held to a limit', () => {
   it('is an IPv4 address, or a whole IPv6 /64', () => {
-    expect(limiterKey('192.0.2.1')).not.toBe(limiterKey('192.0.2.2'));
-    expect(limiterKey('2001:db8:1:2::1')).toBe(limiterKey('2001:db8:1:2:ffff::9'));
-    expect(limiterKey('2001:db8:1:2::1')).not.toBe(limiterKey('2001:db8:1:3::1'));
+    expect(addressBlock('192.0.2.1')).not.toBe(addressBlock('192.0.2.2'));
+    expect(addressBlock('2001:db8:1:2::1')).toBe(addressBlock('2001:db8:1:2:ffff::9'));
+    expect(addressBlock('2001:db8:1:2::1')).not.toBe(addressBlock('2001:db8:1:3::1'));
   });
 });
 
