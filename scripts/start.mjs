@@ -1,0 +1,11 @@
+// `npm start`: from a bare clone to a running gateway with a demo engine. Arguments are those of `patgate serve`.
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { checkNode, ensureBuilt, ensureInstalled, root, setUp } from './set-up.mjs';
+
+checkNode();
+setUp([ensureInstalled, ensureBuilt]);
+
+const main = join(root, 'dist/cli/main.js');
+process.argv.splice(1, 1, main, 'serve');
+await import(pathToFileURL(main).href);

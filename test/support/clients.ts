@@ -1,0 +1,91 @@
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import path from 'node:path';
+import { describe } from 'vitest';
+
+/** Programs that people use with PostgreSQL, found where Debian puts them; null: not installed. */
+export interface Clients {
+  /** PostgreSQL's terminal. Package postgresql-client. */
+  readonly psql: string | null;
+  /** Package postgresql-client. */
+  readonly pgbench: string | null;
+  /** Packages default-jdk-headless and libpostgresql-jdbc-java; Java runs single source files. */
+  readonly jdbc: { readonly java: string; readonly jar: string } | null;
+  /** Packages unixodbc and odbc-postgresql. */
+  readonly odbc: { readonly manager: string; readonly driver: string } | null;
+  /** Package chromium. */
+  readonly chromium: string | null;
+  /** Package pgbouncer. */
+  readonly pgbouncer: string | null;
+  /** Package haproxy. */
+  readonly haproxy: string | null;
+}
+
+export const clients: Clients = {
+  psql: program('psql'),
+  pgbench: program('pgbench') ?? versioned('/usr/lib/postgresql', 'bin/pgbench'),
+  jdbc: both(program('java'), file('/usr/share/java/postgresql.jar'), (java, jar) => ({ java, jar })),
+  odbc: both(library('libodbc.so.2'), library('odbc/psqlodbcw.so'), (manager, driver) => ({
+    manager,
+    driver,
+  })),
+  chromium: program('chromium') ?? program('chromium-browser') ?? program('google-chrome'),
+  pgbouncer: program('pgbouncer'),
+  haproxy: program('haproxy'),
+};
+
+/**
+ * A suite that needs a client. Without it the suite is skipped; `npm test` finds the client's name in the title and lists it.
+ * @param body gets what `clients` holds for it
+ */
+export function describeWith<Name extends keyof Clients>(
+  name: Name,
+  title: string,
+  body: (client: NonNullable<Clients[Name]>) => void,
+): void {
+  const client = clients[name];
+  const fullTitle = `${title} [needs ${name}]`;
+  if (client === null) describe.skip(fullTitle, () => body(STAND_IN as NonNullable<Clients[Name]>));
+  else describe(fullTitle, () => body(client));
+}
+
+/** Lets the body of a skipped suite name its tests. */
+const STAND_IN = { java: '', jar: '', manager: '', driver: '' } as unknown;
+
+function program(name: string): string | null {
+  const directories = [...(process.env['PATH'] ?? '').split(path.delimiter), '/usr/sbin'];
+  return directories.map((directory) => path.join(directory, name)).find(isExecutable) ?? null;
+}
+
+function file(name: string): string | null {
+  return existsSync(name) ? name : null;
+}
+
+function library(name: string): string | null {
+  const directories = [
+    '/usr/lib/x86_64-linux-gnu',
+    '/usr/lib/aarch64-linux-gnu',
+    '/usr/lib64',
+    '/opt/homebrew/lib',
+  ];
+  return directories.map((directory) => path.join(directory, name)).find(existsSync) ?? null;
+}
+
+/** The newest `root/NUMBER/rest`. */
+function versioned(root: string, rest: string): string | null {
+  if (!existsSync(root)) return null;
+  const versions = readdirSync(root).sort((a, b) => Number(b) - Number(a));
+  return versions.map((version) => path.join(root, version, rest)).find(isExecutable) ?? null;
+}
+
+function both<A, B, C>(first: A | null, second: B | null, join: (first: A, second: B) => C): C | null {
+  return first === null || second === null ? null : join(first, second);
+}
+
+function isExecutable(name: string): boolean {
+  try {
+    accessSync(name, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
