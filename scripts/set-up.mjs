@@ -29,7 +29,7 @@ export function ensureInstalled() {
   if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lock).mtimeMs) {
     console.error('Installing packages…');
     // NODE_ENV=production and a user's npmrc may leave out what the build and the embedded PostgreSQL need.
-    npm(['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund']);
+    npm(['ci', '--include=dev', '--include=optional', '--no-audit', '--no-fund', '--loglevel=error']);
   }
   mkdirSync(modules, { recursive: true });
   writeFileSync(stamp, wanted);
