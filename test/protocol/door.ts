@@ -46,6 +46,7 @@ export async function openDoor(overrides: DoorOptions = {}): Promise<Door> {
   const tls = await loadServerTls(files);
   const [sockets, refusals, lines]: [Socket[], Refusal[], Record<string, unknown>[]] = [[], [], []];
   const outcomes = queue<Outcome>();
+  const admitted: Exclude<Outcome, null>[] = [];
   const log = createLog('debug', {
     write: (line: string) => void lines.push(JSON.parse(line) as Record<string, unknown>),
   });
@@ -59,12 +60,19 @@ export async function openDoor(overrides: DoorOptions = {}): Promise<Door> {
     { allowHalfOpen: true, pauseOnConnect: overrides.pauseOnConnect ?? false },
     (socket) => {
       sockets.push(socket);
-      void admit(socket, options).then(outcomes.put);
+      void admit(socket, options).then((outcome) => {
+        if (outcome !== null) admitted.push(outcome);
+        outcomes.put(outcome);
+      });
     },
   );
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();
+    for (const outcome of admitted) {
+      if (outcome.kind === 'session') outcome.transport.destroy();
+      else outcome.close();
+    }
     await new Promise((resolve) => server.close(resolve));
     rmSync(directory, { recursive: true, force: true });
   });
