@@ -12,13 +12,14 @@ export interface CertificateOrder {
   readonly issuerKey: KeyObject;
   readonly notBefore: Date;
   readonly notAfter: Date;
-  /** `authority`: may sign others. Otherwise the host names and addresses of a server. */
-  readonly use: 'authority' | { readonly names: readonly string[] };
+  /** `authority`: may sign others. `client`: may log in. Otherwise the host names and addresses of a server. */
+  readonly use: 'authority' | 'client' | { readonly names: readonly string[] };
 }
 
 const ECDSA_WITH_SHA256 = '1.2.840.10045.4.3.2';
 const COMMON_NAME = '2.5.4.3';
 const SERVER_AUTH = '1.3.6.1.5.5.7.3.1';
+const CLIENT_AUTH = '1.3.6.1.5.5.7.3.2';
 
 /** Makes and signs an X.509 certificate (RFC 5280). @returns PEM */
 export function issueCertificate(order: CertificateOrder): string {
@@ -67,11 +68,19 @@ function extensions(order: CertificateOrder): Buffer[] {
       ...identifiers,
     ];
   }
+  const names = order.use === 'client' ? [] : order.use.names;
   return [
     extension('2.5.29.19', 'critical', der(TAG.sequence)),
     extension('2.5.29.15', 'critical', keyUsage(0b1000_0000, 7)), // digitalSignature
-    extension('2.5.29.37', 'plain', der(TAG.sequence, oid(SERVER_AUTH))),
-    extension('2.5.29.17', 'plain', der(TAG.sequence, ...order.use.names.map(generalName))),
+    extension(
+      '2.5.29.37',
+      'plain',
+      der(TAG.sequence, oid(order.use === 'client' ? CLIENT_AUTH : SERVER_AUTH)),
+    ),
+    // SubjectAltName may not be empty: RFC 5280, 4.2.1.6
+    ...(names.length === 0
+      ? []
+      : [extension('2.5.29.17', 'plain', der(TAG.sequence, ...names.map(generalName)))]),
     ...identifiers,
   ];
 }

@@ -121,8 +121,11 @@ export async function failure(promise: Promise<unknown>): Promise<GatewayError> 
   throw new Error('it did not fail');
 }
 
+/** Whatever SQL can be sent over. */
+export type Carried = Pick<EngineSession, 'transport'>;
+
 /** Rows as text of a simple query, by pg-protocol's parser. Fails when the engine answers with an error. */
-export async function ask(session: EngineSession, sql: string): Promise<string[][]> {
+export async function ask(session: Carried, sql: string): Promise<string[][]> {
   const rows: string[][] = [];
   await converse(session, sql, (message) => {
     if (message.name === 'dataRow' && message.fields)
@@ -132,7 +135,7 @@ export async function ask(session: EngineSession, sql: string): Promise<string[]
 }
 
 /** Sends a query and does not wait. */
-export function send(session: EngineSession, sql: string): void {
+export function send(session: Carried, sql: string): void {
   session.transport.write(encodeFrontend({ kind: 'query', sql }));
 }
 
@@ -144,17 +147,13 @@ interface Answer {
 }
 
 /** Sends a query and hands over every message up to ReadyForQuery; then the transport is as before. */
-export function converse(
-  session: EngineSession,
-  sql: string,
-  onMessage: (message: Answer) => void,
-): Promise<void> {
+export function converse(session: Carried, sql: string, onMessage: (message: Answer) => void): Promise<void> {
   send(session, sql);
   return answers(session, onMessage);
 }
 
 /** Messages up to the next ReadyForQuery. */
-export function answers(session: EngineSession, onMessage: (message: Answer) => void): Promise<void> {
+export function answers(session: Carried, onMessage: (message: Answer) => void): Promise<void> {
   const { transport } = session;
   const bytes = new PassThrough();
   return new Promise((resolve, reject) => {
