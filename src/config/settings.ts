@@ -250,10 +250,6 @@ export const SETTINGS = {
     ...http,
     help: 'Address of the web page as people see it, for links and OAuth redirects. Without it: the listener’s own.',
   }),
-  'http.tls': setting(type.oneOf('auto', 'on', 'off'), 'auto', {
-    ...http,
-    help: 'TLS on the HTTP listener, with the same certificate. `auto`: on, unless it listens on loopback only.',
-  }),
   'http.trusted_proxies': setting(type.networks, '', {
     ...http,
     help: 'Networks of proxies whose X-Forwarded-For is believed.',

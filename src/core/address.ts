@@ -15,3 +15,9 @@ export function addressBlock(address: string): string {
   const bytes = ipaddr.IPv6.parse(address).toByteArray();
   return Buffer.from(bytes.slice(0, 8)).toString('hex');
 }
+
+/** Whether a listener on `host` can only be reached from this machine. */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost') return true;
+  return ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback';
+}

@@ -1,5 +1,4 @@
 import { isIP, type BlockList } from 'node:net';
-import ipaddr from 'ipaddr.js';
 import { normalAddress } from '../core/address.ts';
 
 function isTrusted(address: string, proxies: BlockList): boolean {
@@ -25,10 +24,4 @@ export function clientAddress(
     address = next;
   }
   return address;
-}
-
-/** Whether a listener on `host` can only be reached from this machine. */
-export function isLoopback(host: string): boolean {
-  if (host === 'localhost') return true;
-  return ipaddr.isValid(host) && ipaddr.process(host).range() === 'loopback';
 }

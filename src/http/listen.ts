@@ -9,7 +9,7 @@ import { isIPv6, type AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { RequestError } from '../core/errors.ts';
-import { isLoopback } from './address.ts';
+import { isLoopback } from '../core/address.ts';
 
 /** The part of a Hono application that a listener needs. */
 export interface FetchApp {

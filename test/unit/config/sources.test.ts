@@ -122,7 +122,6 @@ const EXAMPLES: Record<SettingName, Example> = {
   'pool.max_idle': { text: '9', toml: '9', expected: 9 },
   'pool.idle_timeout': { text: '5s', expected: 5000 },
   'http.public_url': { text: 'https://sql.example/', expected: 'https://sql.example' },
-  'http.tls': { text: 'on', expected: 'on' },
   'http.trusted_proxies': { text: '192.0.2.1', toml: '["192.0.2.1"]', expected: ['192.0.2.1'] },
   'notices.login_expiry': { text: 'false', toml: 'false', expected: false },
   'webhook.url': {

@@ -1,7 +1,7 @@
 import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import { addressBlock } from '../../../src/core/address.ts';
-import { clientAddress, isLoopback } from '../../../src/http/address.ts';
+import { addressBlock, isLoopback } from '../../../src/core/address.ts';
+import { clientAddress } from '../../../src/http/address.ts';
 
 const proxies = new BlockList();
 proxies.addSubnet('10.0.0.0', 8, 'ipv4');
