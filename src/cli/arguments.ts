@@ -1,0 +1,55 @@
+import { InvalidArgumentError, Option } from 'commander';
+import { parseDuration } from '../core/duration.ts';
+
+/** For options that may be given several times. */
+export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
+  return [...(previous ?? []), value];
+}
+
+/** @returns milliseconds */
+export function durationArgument(value: string): number {
+  const ms = parseDuration(value);
+  if (ms === null) throw new InvalidArgumentError('Not a duration such as 30 days, 24h or 10min.');
+  return ms;
+}
+
+export function countArgument(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw new InvalidArgumentError('Not a whole number.');
+  return Number(value);
+}
+
+export function switchArgument(value: string): boolean {
+  if (/^(on|true|yes)$/i.test(value)) return true;
+  if (/^(off|false|no)$/i.test(value)) return false;
+  throw new InvalidArgumentError('Neither on nor off.');
+}
+
+/** A moment, as ISO-8601, or as a duration before now. */
+export function momentArgument(value: string): Date {
+  const ago = parseDuration(value);
+  if (ago !== null) return new Date(Date.now() - ago);
+  const moment = /^\d{4}-\d{2}-\d{2}/.test(value) ? new Date(value) : new Date(NaN);
+  if (Number.isNaN(moment.getTime())) {
+    throw new InvalidArgumentError('Neither a moment such as 2026-01-31T12:00Z nor a time ago such as 24h.');
+  }
+  return moment;
+}
+
+/** An option that takes one of a few words; may be given several times. */
+export function severalOf(flags: string, description: string, choices: readonly string[]): Option {
+  return new Option(flags, `${description}: ${choices.join(', ')} (may be repeated)`).argParser(
+    (value: string, previous: readonly string[] | undefined) => {
+      if (!choices.includes(value)) {
+        throw new InvalidArgumentError(`Allowed choices are ${choices.join(', ')}.`);
+      }
+      return collect(value, previous);
+    },
+  );
+}
+
+/** The property without its undefined values, for requests whose fields may be left out but not undefined. */
+export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };
+}

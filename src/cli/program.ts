@@ -1,0 +1,49 @@
+import { readFileSync } from 'node:fs';
+import { Command } from 'commander';
+import { addConfigFlags, addEngineFlags } from './config-flags.ts';
+import { addHealthcheck } from './commands/healthcheck.ts';
+import { addMigrate } from './commands/migrate.ts';
+import { EXIT_CODES } from './failure.ts';
+import type { Terminal } from './terminal.ts';
+
+const EPILOGUE = `
+Data go to standard output, messages to standard error. Secrets are never arguments.
+Exit codes:
+${Object.entries(EXIT_CODES)
+  .map(([code, meaning]) => `  ${code}  ${meaning}`)
+  .join('\n')}`;
+
+/**
+ * The whole command line.
+ * @param argv without node and script; looked at for flags of engines, whose names are the operator's own
+ */
+export function buildProgram(terminal: Terminal, argv: readonly string[]): Command {
+  const program = new Command('patgate')
+    .description('A PostgreSQL front door with personal access tokens.')
+    .version(packageVersion(), '-V, --version')
+    .enablePositionalOptions()
+    .showSuggestionAfterError()
+    .showHelpAfterError('(--help shows what is possible)')
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.stdout.write(text),
+      writeErr: (text) => terminal.stderr.write(text),
+      outputError: (text, write) => write(text.replace(/^error: /, 'patgate: ')),
+    })
+    .addHelpText('after', EPILOGUE);
+  addConfigFlags(program, 'none');
+  addMigrate(program, terminal);
+  addHealthcheck(program, terminal);
+  for (const command of allCommands(program)) addEngineFlags(command, argv);
+  return program;
+}
+
+/** A command and everything below it. */
+export function allCommands(command: Command): readonly Command[] {
+  return [command, ...command.commands.flatMap(allCommands)];
+}
+
+export function packageVersion(): string {
+  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(manifest) as { version: string }).version;
+}
