@@ -116,6 +116,14 @@ export const SETTINGS = {
     ...login,
     help: 'How long a connection may stay silent at its start.',
   }),
+  'login.max_pending': setting(type.integer(1, 1_000_000), '1000', {
+    ...login,
+    help: 'Most connections that have not logged in yet. More are closed unanswered.',
+  }),
+  'login.max_pending_per_address': setting(type.integer(1, 1_000_000), '250', {
+    ...login,
+    help: 'The same from one address.',
+  }),
   'login.throttle_free': setting(type.integer(1, 1_000_000), '10', {
     ...login,
     help: 'Different wrong secrets from one network for one account that cost nothing. After these, logins must wait longer and longer.',

@@ -10,7 +10,7 @@ import { SCHEMA, type Database } from './schema.ts';
 import type { StoreTransaction } from './store.ts';
 
 /** "create … if not exists" by two processes at once fails in one of them with one of these. */
-const MET_ANOTHER = new Set(['23505', '42P06', '42P07', '40001', '40P01', 'XX000']);
+const MET_ANOTHER = new Set(['42710', '23505', '42P06', '42P07', '40001', '40P01', 'XX000']);
 const ATTEMPTS = 20;
 const RETRY_MS = 50;
 

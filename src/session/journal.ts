@@ -1,0 +1,211 @@
+import type { Audit, AuditEntry } from '../store/audit.ts';
+import type { LiveSessions } from '../store/live-sessions.ts';
+import type { LastUsed } from '../tokens/last-used.ts';
+import type { Principal } from '../accounts/principal.ts';
+import { LoginRefused, type LoginSubject } from '../login/refusal.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { describeError, GatewayError } from '../core/errors.ts';
+import type { Admitted, Refusal } from './admit.ts';
+import type { SessionMetrics } from '../observe/session-metrics.ts';
+import { applicationName } from './application-name.ts';
+import type { LiveSession } from './registry.ts';
+import type { RelayEnd } from './relay.ts';
+
+/** One login on its way; exactly one of `succeeded`, `left` and `failed` is recorded. */
+export interface Attempt {
+  proved(principal: Principal): void;
+  succeeded(database: string): void;
+  /** The client went away when it was asked for a secret: psql asks its user, then comes back. No failed login. */
+  left(): void;
+  /** @returns whether this is the first outcome, so that the client is to be told */
+  failed(error: unknown): boolean;
+}
+
+/** Writes down what happens to logins and sessions: audit, log, metrics, last use, and the directory of live sessions. */
+export interface Journal {
+  begin(admitted: Admitted): Attempt;
+  /** Sent away before a login began. */
+  refusedAtTheDoor(refusal: Refusal): void;
+  opened(session: LiveSession): void;
+  ended(session: LiveSession, end: RelayEnd): void;
+}
+
+export interface JournalDeps {
+  readonly audit: Pick<Audit, 'note'>;
+  readonly lastUsed: Pick<LastUsed, 'note'>;
+  readonly directory: Pick<LiveSessions, 'opened' | 'closed'>;
+  readonly metrics: SessionMetrics;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+export function createJournal(deps: JournalDeps): Journal {
+  return {
+    begin: (admitted) => beginAttempt(admitted, deps),
+    refusedAtTheDoor({ error, peer, user }) {
+      deps.metrics.login('none', 'refused', error.code, 0);
+      deps.log.warn(
+        { address: peer.address, user, code: error.code, reason: error.message },
+        'connection refused',
+      );
+      if (user === null) return;
+      deps.audit.note({
+        action: 'login',
+        outcome: 'refused',
+        actor: { uid: null, name: user, via: 'unproved', tid: null },
+        address: peer.address,
+        reason: error.code,
+      });
+    },
+    opened(session) {
+      deps.directory.opened(directoryEntry(session));
+    },
+    ended(session, end) {
+      deps.directory.closed(session.sid);
+      const seconds = (deps.clock.now().getTime() - session.startedAt.getTime()) / 1000;
+      deps.metrics.ended(end.closedBy, seconds, end.bytesFromClient, end.bytesFromEngine);
+      deps.audit.note({
+        ...sessionEntry(session),
+        action: 'session.close',
+        outcome: 'ok',
+        reason: end.cause,
+        detail: {
+          seconds: Math.round(seconds),
+          fromClient: end.bytesFromClient,
+          fromEngine: end.bytesFromEngine,
+        },
+      });
+      deps.log.info(
+        { sid: session.sid, user: session.principal.name, closedBy: end.closedBy, cause: end.cause },
+        'session ended',
+      );
+    },
+  };
+}
+
+function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
+  const startedMs = deps.clock.monotonicMs();
+  const application = applicationName(admitted.startup);
+  const address = admitted.peer.address;
+  let principal: Principal | null = null;
+  let subject: LoginSubject | null = null;
+  let settled = false;
+  const settle = (
+    outcome: 'ok' | 'refused' | 'failed',
+    code: string,
+    more: Pick<AuditEntry, 'reason' | 'detail'>,
+  ): boolean => {
+    if (settled) return false;
+    settled = true;
+    const method = principal?.mechanism ?? 'none';
+    deps.metrics.login(method, outcome, code, (deps.clock.monotonicMs() - startedMs) / 1000);
+    deps.audit.note({
+      action: 'login',
+      outcome,
+      actor: actorOf(principal, subject, admitted),
+      address,
+      application,
+      ...more,
+    });
+    return true;
+  };
+  return {
+    proved(proved) {
+      principal = proved;
+    },
+    left() {
+      settled = true;
+      deps.log.debug({ address }, 'client left when asked for a secret');
+    },
+    succeeded(database) {
+      if (
+        !settle('ok', '', {
+          reason: null,
+          detail: { database, method: principal?.mechanism ?? null, tls: admitted.tls !== null },
+        })
+      )
+        return;
+      const tid = principal?.token?.tid ?? null;
+      if (tid !== null) deps.lastUsed.note(tid, { at: deps.clock.now(), address, application });
+      deps.log.info({ user: principal?.name, tid, address, database, method: principal?.mechanism }, 'login');
+    },
+    failed(error) {
+      const { code, message } = reasonOf(error);
+      if (error instanceof LoginRefused) subject = error.subject;
+      const first = settle(code === 'internal' ? 'failed' : 'refused', code, { reason: code, detail: null });
+      if (first) logRefusal(deps.log, code, { user: admitted.startup.user, address, code, reason: message });
+      return first;
+    },
+  };
+}
+
+function logRefusal(log: Log, code: string, fields: Readonly<Record<string, unknown>>): void {
+  if (code === 'internal') log.error(fields, 'login failed by a defect');
+  else log.warn(fields, 'login refused');
+}
+
+/** Code and text of anything thrown. */
+function reasonOf(error: unknown): { code: string; message: string } {
+  return error instanceof GatewayError
+    ? { code: error.code, message: error.message }
+    : {
+        code: 'internal',
+        message: error instanceof Error ? (error.stack ?? error.message) : describeError(error),
+      };
+}
+
+/** Who was proved; else whose secret it was or whose account was aimed at; else the name that the client gave. */
+function actorOf(
+  principal: Principal | null,
+  subject: LoginSubject | null,
+  admitted: Admitted,
+): AuditEntry['actor'] {
+  return {
+    uid: principal?.uid ?? subject?.account?.uid ?? null,
+    name: principal?.name ?? subject?.account?.name ?? admitted.startup.user,
+    via: principal?.provedBy ?? 'unproved',
+    tid: principal?.token?.tid ?? subject?.token?.tid ?? null,
+  };
+}
+
+function sessionEntry(
+  session: LiveSession,
+): Pick<AuditEntry, 'actor' | 'target' | 'address' | 'application'> {
+  const { principal } = session;
+  return {
+    actor: {
+      uid: principal.uid,
+      name: principal.name,
+      via: principal.provedBy,
+      tid: principal.token?.tid ?? null,
+    },
+    target: {
+      kind: 'session',
+      id: session.sid,
+      name: `${session.engine.role}@${session.engine.engine}/${session.database}`,
+    },
+    address: session.peer.address,
+    application: session.application,
+  };
+}
+
+function directoryEntry(session: LiveSession): Parameters<LiveSessions['opened']>[0] {
+  const { principal, engine } = session;
+  return {
+    sid: session.sid,
+    uid: principal.uid,
+    user: principal.name,
+    tid: principal.token?.tid ?? null,
+    label: principal.token?.label ?? null,
+    mechanism: principal.mechanism,
+    engine: engine.engine,
+    database: session.database,
+    role: engine.role,
+    engineProcessId: engine.processId,
+    address: session.peer.address,
+    application: session.application,
+    tls: session.tls,
+    startedAt: session.startedAt,
+  };
+}

@@ -1,0 +1,174 @@
+import { randomUUID } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Principal } from '../accounts/principal.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import type { LoginOutcome } from '../login/types.ts';
+import type { EngineSession, Route, Upstream } from '../upstream/open.ts';
+import type { StartupMessage } from '../wire/startup.ts';
+import type { Admitted, CancelAsked } from './admit.ts';
+import { checkAllowed } from './allow.ts';
+import { applicationName } from './application-name.ts';
+import type { Deadline } from './deadline.ts';
+import { greeting, newCancelSecret } from './greet.ts';
+import type { Attempt, Journal } from './journal.ts';
+import { refuse } from './refuse.ts';
+import type { LiveSession, SessionRegistry } from './registry.ts';
+import { relay, type RelayEnd } from './relay.ts';
+import type { Supervisor } from './supervisor.ts';
+
+export interface SessionDeps {
+  readonly admit: (socket: Socket, deadline: Deadline) => Promise<Admitted | CancelAsked | null>;
+  readonly cancel: (asked: CancelAsked) => Promise<void>;
+  readonly login: (admitted: Admitted) => Promise<LoginOutcome>;
+  readonly route: (principal: Principal, startup: StartupMessage) => Route;
+  readonly upstream: Upstream;
+  readonly registry: SessionRegistry;
+  readonly supervisor: Supervisor;
+  readonly journal: Journal;
+  readonly newDeadline: () => Deadline;
+  /** A NoticeResponse for this principal's greeting, or empty. */
+  readonly notice: (principal: Principal) => Buffer;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+type Proved = LoginOutcome & { kind: 'proved' };
+
+/**
+ * One connection from its first byte to its last.
+ * @param settled called once the login is done and a session runs
+ * @returns how the session ended, or null when there never was one (a cancel request, a refusal, a port scan)
+ */
+export async function runSession(
+  socket: Socket,
+  settled: () => void,
+  deps: SessionDeps,
+): Promise<RelayEnd | null> {
+  const deadline = deps.newDeadline();
+  try {
+    const admitted = await deps.admit(socket, deadline);
+    if (admitted === null) return null;
+    if (admitted.kind === 'cancel') {
+      await deps.cancel(admitted);
+      admitted.close();
+      return null;
+    }
+    return await serveClient(admitted, { deadline, settled }, deps);
+  } finally {
+    deadline.clear();
+  }
+}
+
+async function serveClient(
+  admitted: Admitted,
+  { deadline, settled }: Pick<Progress, 'deadline' | 'settled'>,
+  deps: SessionDeps,
+): Promise<RelayEnd | null> {
+  const attempt = deps.journal.begin(admitted);
+  // What is revoked from here on is noticed, even before the session is on the register.
+  const epoch = deps.supervisor.epoch;
+  const onTimeout = (): void => refuse(admitted, deadline.signal.reason, attempt, deps.clock);
+  deadline.signal.addEventListener('abort', onTimeout, { once: true });
+  try {
+    const outcome = await deps.login(admitted);
+    if (outcome.kind === 'left') {
+      attempt.left();
+      admitted.transport.destroy();
+      return null;
+    }
+    return await serveProved(admitted, outcome, { deadline, settled, attempt, epoch }, deps);
+  } catch (error) {
+    refuse(admitted, error, attempt, deps.clock);
+    return null;
+  } finally {
+    deadline.signal.removeEventListener('abort', onTimeout);
+  }
+}
+
+interface Progress {
+  readonly deadline: Deadline;
+  readonly settled: () => void;
+  readonly attempt: Attempt;
+  readonly epoch: number;
+}
+
+async function serveProved(
+  admitted: Admitted,
+  { principal, preface }: Proved,
+  progress: Progress,
+  deps: SessionDeps,
+): Promise<RelayEnd | null> {
+  progress.attempt.proved(principal);
+  const route = deps.route(principal, admitted.startup);
+  checkAllowed(principal, admitted.peer, route.name);
+  const permit = deps.registry.acquire(principal, admitted.peer);
+  try {
+    const engine = await deps.upstream.open(principal, admitted.startup, route, progress.deadline.signal);
+    progress.deadline.clear();
+    progress.settled();
+    const session = join(admitted, { principal, preface, engine, database: route.name }, deps);
+    progress.attempt.succeeded(route.name);
+    return await carry(session, progress.epoch, deps);
+  } finally {
+    permit.release();
+  }
+}
+
+/** Greets the client and lets the bytes flow. */
+function join(
+  admitted: Admitted,
+  parts: { principal: Principal; preface: Buffer; engine: EngineSession; database: string },
+  deps: SessionDeps,
+): LiveSession {
+  const { principal, engine } = parts;
+  const cancelSecret = newCancelSecret(admitted.minor);
+  const clientLeftover = admitted.reader.release();
+  admitted.transport.write(
+    greeting({
+      preface: parts.preface,
+      engineGreeting: engine.greeting,
+      processId: engine.processId,
+      cancelSecret,
+      notice: deps.notice(principal),
+    }),
+  );
+  return {
+    sid: randomUUID(),
+    principal,
+    peer: admitted.peer,
+    tls: admitted.tls?.protocol ?? null,
+    application: applicationName(admitted.startup),
+    database: parts.database,
+    engine,
+    cancelSecret,
+    startedAt: deps.clock.now(),
+    relay: relay(
+      { transport: admitted.transport, leftover: clientLeftover },
+      { transport: engine.transport, leftover: engine.leftover },
+      { clock: deps.clock },
+    ),
+  };
+}
+
+async function carry(session: LiveSession, epoch: number, deps: SessionDeps): Promise<RelayEnd> {
+  deps.registry.add(session);
+  deps.journal.opened(session);
+  deps.supervisor.watch(session, epoch);
+  try {
+    const end = await session.relay.ended;
+    deps.journal.ended(session, end);
+    await release(session, end, deps);
+    return end;
+  } finally {
+    deps.registry.remove(session);
+    deps.supervisor.forget(session);
+  }
+}
+
+/** A client that vanished must not leave its query running; a clean engine session may serve its principal again. */
+async function release(session: LiveSession, end: RelayEnd, deps: SessionDeps): Promise<void> {
+  const abandoned = end.closedBy !== 'engine' && session.relay.state === 'busy';
+  if (abandoned) await deps.upstream.cancel(session.engine);
+  deps.upstream.giveBack(session.engine, { reusable: end.engineReusable });
+}

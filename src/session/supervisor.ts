@@ -1,0 +1,311 @@
+import type { Clock, Timer } from '../core/clock.ts';
+import { describeError, fatal } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { GatewayEvent } from '../store/bus.ts';
+import type { StandingReport, Standings } from '../tokens/standings.ts';
+import type { EngineSession } from '../upstream/open.ts';
+import { encodeBackend } from '../wire/backend.ts';
+import type { LiveSession } from './registry.ts';
+
+/** Why a session is ended from our side. */
+export interface Ending {
+  readonly sqlState: string;
+  readonly message: string;
+  /** How long what runs may still take before it is cancelled. */
+  readonly graceMs: number;
+  /** When the cause came about, for the time it took to act; null: not measured. */
+  readonly since: number | null;
+}
+
+export interface SupervisorOptions {
+  readonly standings: Standings;
+  /** Never rejects. */
+  readonly cancelEngine: (session: EngineSession) => Promise<void>;
+  /** How long a statement that runs at the token's expiry may go on. */
+  readonly expiryGraceMs: number;
+  /** 0: idle sessions stay. */
+  readonly idleTimeoutMs: () => number;
+  readonly revokedAndClosed: (seconds: number) => void;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+interface Pending extends Ending {
+  readonly frame: Buffer;
+  /** Monotonic milliseconds. */
+  readonly cancelAtMs: number;
+  cancelled: boolean;
+  closeAtMs: number;
+}
+
+interface Watched {
+  readonly session: LiveSession;
+  /** When the token stops working by itself: wall-clock milliseconds. */
+  endsAtMs: number | null;
+  pending: Pending | null;
+}
+
+const SWEEP_MS = 100;
+/** A cancelled statement has so long to stop before its session is closed all the same. */
+const CANCEL_GRACE_MS = 1500;
+const RECHECK_RETRY_MS = 500;
+
+/**
+ * Ends sessions whose right to run is gone, wherever it was taken away. Events only say where to look; what decides is what
+ * the store says then, so a lost, late or repeated event does no harm. While the store cannot be read, sessions go on and the
+ * question is asked again.
+ */
+export class Supervisor {
+  readonly #options: SupervisorOptions;
+  readonly #watched = new Map<string, Watched>();
+  readonly #byTid = new SessionIndex();
+  readonly #byUid = new SessionIndex();
+  #sweep: Timer | null = null;
+  #epoch = 0;
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options;
+    this.#scheduleSweep();
+  }
+
+  /** Grows with each event. A login that began under an older one is checked again as soon as its session is watched. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
+  /** @param epoch what `epoch` was before the login read its credentials */
+  watch(session: LiveSession, epoch: number): void {
+    const { principal } = session;
+    const watched: Watched = {
+      session,
+      endsAtMs: principal.token?.expiresAt?.getTime() ?? null,
+      pending: null,
+    };
+    this.#watched.set(session.sid, watched);
+    this.#byUid.add(principal.uid, session.sid);
+    if (principal.token !== null) this.#byTid.add(principal.token.tid, session.sid);
+    if (epoch !== this.#epoch) this.#recheck([watched], null);
+  }
+
+  forget(session: LiveSession): void {
+    const watched = this.#watched.get(session.sid);
+    if (watched === undefined) return;
+    this.#watched.delete(session.sid);
+    this.#byUid.delete(session.principal.uid, session.sid);
+    if (session.principal.token !== null) this.#byTid.delete(session.principal.token.tid, session.sid);
+    const since = watched.pending?.since ?? null;
+    if (since !== null) this.#options.revokedAndClosed((this.#options.clock.monotonicMs() - since) / 1000);
+  }
+
+  /** To be subscribed to the event bus. */
+  handle(event: GatewayEvent): void {
+    this.#epoch += 1;
+    const since = this.#options.clock.monotonicMs();
+    switch (event.kind) {
+      case 'tokens':
+        this.#recheck(this.#of(event.tids.flatMap((tid) => this.#byTid.get(tid))), since);
+        return;
+      case 'account':
+        this.#recheck(this.#of(this.#byUid.get(event.uid)), since);
+        return;
+      case 'policy':
+      case 'resync':
+        this.#recheck([...this.#watched.values()], since);
+        return;
+      case 'sessions.kill':
+        for (const watched of this.#of(event.sids)) this.#end(watched, killed(event.reason, event.by, since));
+        return;
+      case 'cancel':
+        return;
+      default:
+        event satisfies never;
+    }
+  }
+
+  /** Ends every session: idle ones now, busy ones after the grace. */
+  endAll(ending: Ending): void {
+    for (const watched of this.#watched.values()) this.#end(watched, ending);
+  }
+
+  stop(): void {
+    this.#sweep?.cancel();
+    this.#sweep = null;
+  }
+
+  #of(sids: readonly string[]): Watched[] {
+    return sids.flatMap((sid) => this.#watched.get(sid) ?? []);
+  }
+
+  #recheck(watched: readonly Watched[], since: number | null): void {
+    if (watched.length === 0) return;
+    this.#readStandings(watched, since).catch((error: unknown) => {
+      this.#options.log.warn(
+        { error: describeError(error), sessions: watched.length },
+        'standings unread; asking again',
+      );
+      this.#options.clock.after(RECHECK_RETRY_MS, () => this.#recheck(this.#of(watched.map(sidOf)), since));
+    });
+  }
+
+  async #readStandings(watched: readonly Watched[], since: number | null): Promise<void> {
+    const byToken = watched.filter(({ session }) => session.principal.token !== null);
+    const others = watched.filter(({ session }) => session.principal.token === null);
+    const [tokens, accounts] = await Promise.all([
+      byToken.length > 0 ? this.#options.standings.tokens(unique(byToken.map(tidOf))) : NO_TOKENS,
+      others.length > 0 ? this.#options.standings.accounts(unique(others.map(uidOf))) : NO_ACCOUNTS,
+    ]);
+    for (const one of byToken) this.#judge(one, tokens.get(tidOf(one)), since);
+    for (const one of others) {
+      if (accounts.get(uidOf(one)) !== 'live') this.#end(one, ownerDisabled(one.session, since));
+    }
+  }
+
+  #judge(watched: Watched, report: StandingReport | undefined, since: number | null): void {
+    if (report?.standing === 'live') {
+      watched.endsAtMs = report.endsAt?.getTime() ?? null;
+      return;
+    }
+    const ending = tokenEnding(watched.session, report, since);
+    // At its expiry, and only then, what runs may finish.
+    this.#end(
+      watched,
+      report?.standing === 'expired' ? { ...ending, graceMs: this.#options.expiryGraceMs } : ending,
+    );
+  }
+
+  #end(watched: Watched, ending: Ending): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const cancelAtMs = nowMs + ending.graceMs;
+    if (watched.pending !== null && watched.pending.cancelAtMs <= cancelAtMs) return;
+    const frame = encodeBackend({ kind: 'errorResponse', fault: fatal(ending.sqlState, ending.message) });
+    watched.pending = { ...ending, frame, cancelAtMs, cancelled: false, closeAtMs: Number.POSITIVE_INFINITY };
+    this.#advance(watched, watched.pending, nowMs);
+  }
+
+  /** Idle: closed now. Busy: after the grace the statement is cancelled, and a little later the session closed anyway. */
+  #advance(watched: Watched, pending: Pending, nowMs: number): void {
+    const { session } = watched;
+    if (session.relay.state === 'idle' || nowMs >= pending.closeAtMs) {
+      session.relay.closeWith(pending.frame);
+      return;
+    }
+    if (pending.cancelled || nowMs < pending.cancelAtMs) return;
+    pending.cancelled = true;
+    pending.closeAtMs = nowMs + CANCEL_GRACE_MS;
+    session.relay.freezeClient();
+    void this.#options.cancelEngine(session.engine);
+  }
+
+  #scheduleSweep(): void {
+    this.#sweep = this.#options.clock.after(SWEEP_MS, () => {
+      this.#sweepOnce();
+      this.#scheduleSweep();
+    });
+  }
+
+  #sweepOnce(): void {
+    const nowMs = this.#options.clock.monotonicMs();
+    const wallMs = this.#options.clock.now().getTime();
+    const idleTimeoutMs = this.#options.idleTimeoutMs();
+    for (const watched of this.#watched.values()) {
+      const { session, pending } = watched;
+      if (pending !== null) this.#advance(watched, pending, nowMs);
+      else if (watched.endsAtMs !== null && watched.endsAtMs <= wallMs) this.#recheckAtEnd(watched);
+      else if (
+        idleTimeoutMs > 0 &&
+        session.relay.state === 'idle' &&
+        nowMs - session.relay.lastActivityMs >= idleTimeoutMs
+      ) {
+        this.#end(watched, IDLE_TOO_LONG);
+      }
+    }
+  }
+
+  #recheckAtEnd(watched: Watched): void {
+    watched.endsAtMs = null;
+    this.#end(watched, {
+      ...tokenEnding(watched.session, EXPIRED, null),
+      graceMs: this.#options.expiryGraceMs,
+    });
+  }
+}
+
+const NO_TOKENS: ReadonlyMap<string, StandingReport> = new Map();
+const NO_ACCOUNTS: ReadonlyMap<string, 'live' | 'owner_disabled'> = new Map();
+const EXPIRED: StandingReport = { standing: 'expired', reason: null, endsAt: null };
+
+const IDLE_TOO_LONG: Ending = {
+  sqlState: '57P05',
+  message: 'terminating connection due to idle-session timeout (sessions.idle_timeout)',
+  graceMs: 0,
+  since: null,
+};
+
+/** Session ids by something that several sessions share. */
+class SessionIndex {
+  readonly #sids = new Map<string, Set<string>>();
+
+  get(key: string): readonly string[] {
+    return [...(this.#sids.get(key) ?? [])];
+  }
+
+  add(key: string, sid: string): void {
+    const sids = this.#sids.get(key);
+    if (sids === undefined) this.#sids.set(key, new Set([sid]));
+    else sids.add(sid);
+  }
+
+  delete(key: string, sid: string): void {
+    const sids = this.#sids.get(key);
+    if (sids === undefined) return;
+    sids.delete(sid);
+    if (sids.size === 0) this.#sids.delete(key);
+  }
+}
+
+function tokenEnding(session: LiveSession, report: StandingReport | undefined, since: number | null): Ending {
+  const label = session.principal.token?.label ?? '';
+  const why = whyNot(report, label);
+  return { sqlState: '57P01', message: `terminating connection: ${why}`, graceMs: 0, since };
+}
+
+function whyNot(report: StandingReport | undefined, label: string): string {
+  const standing = report?.standing ?? 'revoked';
+  switch (standing) {
+    case 'revoked': {
+      const reason = report?.reason ?? null;
+      return `token "${label}" was revoked${reason === null ? '' : ` (${reason})`}`;
+    }
+    case 'expired':
+      return `token "${label}" has expired; create a new one`;
+    case 'owner_disabled':
+      return `the owner of token "${label}" is disabled; ask an administrator`;
+    case 'no_privilege':
+      return `the owner of token "${label}" may no longer use tokens; ask an administrator`;
+    case 'tokens_off':
+      return 'tokens are switched off; ask an administrator';
+    case 'live':
+      return 'ended';
+    default:
+      return standing satisfies never;
+  }
+}
+
+function ownerDisabled(session: LiveSession, since: number | null): Ending {
+  return {
+    sqlState: '57P01',
+    message: `terminating connection: user "${session.principal.name}" is disabled; ask an administrator`,
+    graceMs: 0,
+    since,
+  };
+}
+
+function killed(reason: string, by: string, since: number): Ending {
+  const why = reason === '' ? '' : ` (${reason})`;
+  return { sqlState: '57P01', message: `terminating connection: ended by ${by}${why}`, graceMs: 0, since };
+}
+
+const sidOf = ({ session }: Watched): string => session.sid;
+const uidOf = ({ session }: Watched): string => session.principal.uid;
+const tidOf = ({ session }: Watched): string => session.principal.token?.tid ?? '';
+const unique = (values: readonly string[]): string[] => [...new Set(values)];

@@ -1,0 +1,139 @@
+import type { Clock } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { Audit, AuditEntry, AuditQuery, AuditRow } from './audit.ts';
+import { chain, rowOf } from './audit-chain.ts';
+import { pruneAudit, verifyAudit } from './audit-upkeep.ts';
+import type { Store, StoreTransaction } from './store.ts';
+
+export interface AuditOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const BATCH = 500;
+/** Entries kept while the store is away; about 100 MB. */
+const MOST_WAITING = 200_000;
+const FIRST_RETRY_MS = 100;
+const LONGEST_RETRY_MS = 5000;
+const DEFAULT_LIMIT = 100;
+const MOST_ROWS = 1000;
+
+export function createAudit(options: AuditOptions): Audit {
+  return new AuditLog(options);
+}
+
+/**
+ * One chain for all processes: whoever appends holds the row of `audit_head`, so appends are in line, and those of logins
+ * share one turn. A batch is written as soon as the one before it is, so under no load a login is on record at once.
+ */
+class AuditLog implements Audit {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #waiting: AuditEntry[] = [];
+  #writing: Promise<void> | null = null;
+  #retryMs = FIRST_RETRY_MS;
+  #lost = 0;
+  #closed = false;
+
+  constructor({ store, clock, log }: AuditOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  note(entry: AuditEntry): void {
+    if (this.#waiting.length >= MOST_WAITING) {
+      this.#lost += 1;
+      this.#log.error({ audit: entry }, 'audit entry could not be kept: the store is away for too long');
+      return;
+    }
+    this.#waiting.push({ ...entry, at: entry.at ?? this.#clock.now() });
+    this.#writing ??= this.#writeAll();
+  }
+
+  async append(entry: AuditEntry, trx: StoreTransaction): Promise<void> {
+    await this.#appendAll([entry], trx);
+  }
+
+  async list(query: AuditQuery = {}): Promise<readonly AuditRow[]> {
+    let rows = this.#store.db.selectFrom('audit').selectAll().orderBy('seq', 'desc');
+    const { action, outcome, uid, tid, from, before, beforeSeq } = query;
+    if (action !== undefined) rows = rows.where('action', '=', action);
+    if (outcome !== undefined) rows = rows.where('outcome', '=', outcome);
+    if (from !== undefined) rows = rows.where('at', '>=', from);
+    if (before !== undefined) rows = rows.where('at', '<', before);
+    if (beforeSeq !== undefined) rows = rows.where('seq', '<', beforeSeq);
+    if (uid !== undefined) {
+      rows = rows.where((row) => row.or([row('actor_uid', '=', uid), row('target_id', '=', uid)]));
+    }
+    if (tid !== undefined) {
+      rows = rows.where((row) => row.or([row('actor_tid', '=', tid), row('target_id', '=', tid)]));
+    }
+    const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
+    return (await rows.limit(limit).execute()).map(rowOf);
+  }
+
+  verify(): ReturnType<Audit['verify']> {
+    return verifyAudit(this.#store);
+  }
+
+  prune(before: Date): Promise<number> {
+    return pruneAudit(this.#store, before);
+  }
+
+  async flush(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    await this.flush();
+    if (this.#lost > 0) this.#log.error({ lost: this.#lost }, 'audit entries were lost');
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.slice(0, BATCH);
+      try {
+        await this.#store.transaction((trx) => this.#appendAll(batch, trx));
+        this.#waiting = this.#waiting.slice(batch.length);
+        this.#retryMs = FIRST_RETRY_MS;
+      } catch (error) {
+        this.#log.warn(
+          { error: describeError(error), waiting: this.#waiting.length },
+          'audit not written yet',
+        );
+        if (this.#closed) {
+          for (const entry of this.#waiting.splice(0))
+            this.#log.error({ audit: entry }, 'audit entry not written');
+          break;
+        }
+        await this.#pause();
+      }
+    }
+    this.#writing = null;
+  }
+
+  #pause(): Promise<void> {
+    const delayMs = this.#retryMs;
+    this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
+    return new Promise((resolve) => void this.#clock.after(delayMs, resolve));
+  }
+
+  async #appendAll(entries: readonly AuditEntry[], trx: StoreTransaction): Promise<void> {
+    const head = await trx
+      .selectFrom('audit_head')
+      .select(['seq', 'hash'])
+      .where('id', '=', 1)
+      .forUpdate()
+      .executeTakeFirstOrThrow();
+    const rows = chain(entries, head, this.#clock.now());
+    const last = rows.at(-1);
+    if (last === undefined) return;
+    await trx.insertInto('audit').values(rows).execute();
+    await trx.updateTable('audit_head').set({ seq: last.seq, hash: last.hash }).where('id', '=', 1).execute();
+  }
+}

@@ -1,0 +1,193 @@
+import { randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import type { Insertable } from 'kysely';
+import { sql } from 'kysely';
+import type { Clock, Timer } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import type { ListedSession, LiveSession, LiveSessions, SessionQuery } from './live-sessions.ts';
+import type { LiveSessionsTable } from './schema.ts';
+import type { Store } from './store.ts';
+
+export interface LiveSessionsOptions {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const WRITE_EVERY_MS = 500;
+const HEARTBEAT_EVERY_MS = 5000;
+/** A process that was silent for so long is not listed, and a little later swept out by the others. */
+const SILENT = '20 seconds';
+const GONE = '2 minutes';
+const BATCH = 1000;
+const DEFAULT_LIMIT = 1000;
+const MOST_ROWS = 10_000;
+
+export function createLiveSessions(options: LiveSessionsOptions): LiveSessions {
+  const directory = new StoreLiveSessions(options);
+  directory.start();
+  return directory;
+}
+
+class StoreLiveSessions implements LiveSessions {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #process = randomUUID();
+  readonly #running = new Map<string, LiveSession>();
+  readonly #toAdd = new Set<string>();
+  readonly #toDrop = new Set<string>();
+  #timer: Timer | null = null;
+  #heartbeatDueMs = 0;
+  #writing: Promise<void> | null = null;
+  #closed = false;
+
+  constructor({ store, clock, log }: LiveSessionsOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  start(): void {
+    this.#timer = this.#clock.after(WRITE_EVERY_MS, () => {
+      void this.flush().finally(() => {
+        if (!this.#closed) this.start();
+      });
+    });
+  }
+
+  opened(session: LiveSession): void {
+    this.#running.set(session.sid, session);
+    this.#toAdd.add(session.sid);
+  }
+
+  closed(sid: string): void {
+    this.#running.delete(sid);
+    // One that was never written needs no removal.
+    if (!this.#toAdd.delete(sid)) this.#toDrop.add(sid);
+  }
+
+  async list(query: SessionQuery = {}): Promise<readonly ListedSession[]> {
+    let rows = this.#store.db
+      .selectFrom('live_sessions as s')
+      .innerJoin('processes as p', 'p.process', 's.process')
+      .selectAll('s')
+      .select(['p.host', 'p.process_id'])
+      .where('p.seen_at', '>', sql<Date>`clock_timestamp() - ${sql.lit(SILENT)}::interval`)
+      .orderBy('s.started_at', 'desc')
+      .orderBy('s.sid');
+    if (query.uid !== undefined) rows = rows.where('s.uid', '=', query.uid);
+    if (query.tid !== undefined) rows = rows.where('s.tid', '=', query.tid);
+    const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
+    return (await rows.limit(limit).execute()).map((row) => ({
+      ...sessionOf(row),
+      host: row.host,
+      processId: row.process_id,
+    }));
+  }
+
+  /** Never rejects: what could not be written is tried again with the next turn. */
+  async flush(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    this.#writing = this.#write().catch((error: unknown) => {
+      this.#log.warn({ error: describeError(error) }, 'live sessions not written yet');
+    });
+    await this.#writing;
+    this.#writing = null;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#timer?.cancel();
+    while (this.#writing !== null) await this.#writing;
+    await this.#store.db
+      .deleteFrom('processes')
+      .where('process', '=', this.#process)
+      .execute()
+      .catch((error: unknown) =>
+        this.#log.warn({ error: describeError(error) }, 'live sessions not taken out'),
+      );
+  }
+
+  async #write(): Promise<void> {
+    if (this.#clock.monotonicMs() >= this.#heartbeatDueMs) await this.#heartbeat();
+    const dropped = [...this.#toDrop];
+    const added = [...this.#toAdd];
+    for (let from = 0; from < dropped.length; from += BATCH) {
+      const sids = dropped.slice(from, from + BATCH);
+      await this.#store.db.deleteFrom('live_sessions').where('sid', 'in', sids).execute();
+      for (const sid of sids) this.#toDrop.delete(sid);
+    }
+    for (let from = 0; from < added.length; from += BATCH) await this.#add(added.slice(from, from + BATCH));
+  }
+
+  async #add(sids: readonly string[]): Promise<void> {
+    const sessions = sids.flatMap((sid) => this.#running.get(sid) ?? []);
+    if (sessions.length > 0) {
+      await this.#store.db
+        .insertInto('live_sessions')
+        .values(sessions.map((session) => rowOf(session, this.#process)))
+        .onConflict((conflict) => conflict.column('sid').doNothing())
+        .execute();
+    }
+    for (const sid of sids) {
+      // Closed while it was being written: it must be taken out after all.
+      if (!this.#toAdd.delete(sid) && !this.#running.has(sid)) this.#toDrop.add(sid);
+    }
+  }
+
+  /** Says that this process lives, and sweeps out those that do not. Whoever was swept out itself writes all again. */
+  async #heartbeat(): Promise<void> {
+    const { rows } = await sql<{ made: boolean }>`
+      insert into patgate.processes (process, host, process_id, seen_at)
+      values (${this.#process}, ${hostname()}, ${process.pid}, clock_timestamp())
+      on conflict (process) do update set seen_at = excluded.seen_at
+      returning (select count(*) from patgate.processes p where p.process = ${this.#process}) = 0 as made
+    `.execute(this.#store.db);
+    if (rows[0]?.made === true) for (const sid of this.#running.keys()) this.#toAdd.add(sid);
+    await sql`delete from patgate.processes where seen_at < clock_timestamp() - ${sql.lit(GONE)}::interval`.execute(
+      this.#store.db,
+    );
+    this.#heartbeatDueMs = this.#clock.monotonicMs() + HEARTBEAT_EVERY_MS;
+  }
+}
+
+function rowOf(session: LiveSession, process: string): Insertable<LiveSessionsTable> {
+  return {
+    sid: session.sid,
+    process,
+    uid: session.uid,
+    user_name: session.user,
+    tid: session.tid,
+    label: session.label,
+    mechanism: session.mechanism,
+    engine: session.engine,
+    database: session.database,
+    role: session.role,
+    engine_process_id: session.engineProcessId,
+    address: session.address,
+    application: session.application?.replaceAll('\0', '') ?? null,
+    tls: session.tls,
+    started_at: session.startedAt,
+  };
+}
+
+function sessionOf(row: LiveSessionsTable): LiveSession {
+  return {
+    sid: row.sid,
+    uid: row.uid,
+    user: row.user_name,
+    tid: row.tid,
+    label: row.label,
+    mechanism: row.mechanism,
+    engine: row.engine,
+    database: row.database,
+    role: row.role,
+    engineProcessId: row.engine_process_id,
+    address: row.address,
+    application: row.application,
+    tls: row.tls,
+    startedAt: row.started_at,
+  };
+}

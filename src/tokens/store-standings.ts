@@ -1,0 +1,62 @@
+import { effectivePrivileges, type Privilege } from '../accounts/actor.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Prepared, Store } from '../store/store.ts';
+import { endOf, tokenStanding } from './standing.ts';
+import type { StandingReport, Standings } from './standings.ts';
+
+interface TokenRow {
+  readonly tid: string;
+  readonly revoked_at: Date | null;
+  readonly retires_at: Date | null;
+  readonly expires_at: Date | null;
+  readonly revoke_reason: string | null;
+  readonly disabled: boolean;
+  readonly tokens_enabled: boolean;
+  readonly everyone_may: boolean;
+  readonly grants: readonly Privilege[];
+}
+
+/** $1 tids */
+const TOKENS: Prepared = {
+  name: 'patgate_standings_tokens',
+  text: `
+    select t.tid, t.revoked_at, t.retires_at, t.expires_at, t.revoke_reason,
+      u.disabled_at is not null or u.removed_at is not null as disabled,
+      p.tokens_enabled, p.create_and_use = 'everyone' as everyone_may,
+      array(
+        select g.privilege from patgate.grants g
+        where g.grantee in (select u.uid union all select m.gid from patgate.members m where m.uid = u.uid)
+      ) as grants
+    from patgate.tokens t join patgate.users u on u.uid = t.uid cross join patgate.policy p
+    where t.tid = any($1::uuid[]) and p.id = 1`,
+};
+
+/** $1 uids */
+const ACCOUNTS: Prepared = {
+  name: 'patgate_standings_accounts',
+  text: `
+    select uid, disabled_at is not null or removed_at is not null as disabled
+    from patgate.users where uid = any($1::uuid[])`,
+};
+
+export function createStandings({ store, clock }: { store: Store; clock: Clock }): Standings {
+  return {
+    async tokens(tids) {
+      const rows = await store.read<TokenRow>(TOKENS, [tids]);
+      const now = clock.now();
+      return new Map(rows.map((row) => [row.tid, reportOf(row, now)]));
+    },
+    async accounts(uids) {
+      const rows = await store.read<{ uid: string; disabled: boolean }>(ACCOUNTS, [uids]);
+      return new Map(rows.map(({ uid, disabled }) => [uid, disabled ? 'owner_disabled' : 'live']));
+    },
+  };
+}
+
+function reportOf(row: TokenRow, now: Date): StandingReport {
+  const token = { revokedAt: row.revoked_at, retiresAt: row.retires_at, expiresAt: row.expires_at };
+  const privileges = effectivePrivileges(row.grants, row.everyone_may);
+  const account = { disabled: row.disabled, mayUseTokens: privileges.has('can_use') };
+  const standing = tokenStanding({ token, account, tokensEnabled: row.tokens_enabled }, now);
+  return { standing, reason: standing === 'revoked' ? row.revoke_reason : null, endsAt: endOf(token) };
+}

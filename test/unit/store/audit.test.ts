@@ -1,0 +1,117 @@
+import { sql } from 'kysely';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { AuditEntry } from '../../../src/store/audit.ts';
+import { createAudit } from '../../../src/store/audit-log.ts';
+import { createStore, silentLog, type TestStore } from '../../support/store.ts';
+
+const entry = (name: string, more: Partial<AuditEntry> = {}): AuditEntry => ({
+  action: 'login',
+  outcome: 'ok',
+  actor: { uid: null, name, via: 'password', tid: null },
+  ...more,
+});
+
+describe('audit', () => {
+  let test: TestStore;
+  const open = (store = test.store) => createAudit({ store, clock: systemClock, log: silentLog });
+  beforeEach(async () => {
+    test = await createStore('audit');
+  });
+  afterEach(() => test.drop());
+
+  it('keeps what was noted, in order, newest first in lists', async () => {
+    const audit = open();
+    for (let i = 1; i <= 1200; i += 1) audit.note(entry(`u${i}`, { detail: { i } }));
+    await audit.flush();
+    const rows = await audit.list({ limit: 3 });
+    expect(rows.map(({ seq, actor, detail }) => [seq, actor.name, detail])).toEqual([
+      [1200, 'u1200', { i: 1200 }],
+      [1199, 'u1199', { i: 1199 }],
+      [1198, 'u1198', { i: 1198 }],
+    ]);
+    expect(await audit.verify()).toEqual({ ok: true, rows: 1200, firstSeq: 1, lastSeq: 1200 });
+  });
+
+  it('is one unbroken chain when several processes write at once', async () => {
+    const audits = [open(), open(test.another()), open(test.another())];
+    for (let i = 0; i < 200; i += 1) for (const audit of audits) audit.note(entry(`u${i}`));
+    await Promise.all(
+      audits.map((audit, i) => test.store.transaction((trx) => audit.append(entry(`change${i}`), trx))),
+    );
+    await Promise.all(audits.map((audit) => audit.close()));
+    expect(await open().verify()).toMatchObject({ ok: true, rows: 603 });
+  });
+
+  it('goes with its transaction', async () => {
+    const audit = open();
+    const failing = test.store.transaction(async (trx) => {
+      await audit.append(entry('gone'), trx);
+      throw new Error('the change failed');
+    });
+    await expect(failing).rejects.toThrow('the change failed');
+    expect(await audit.list()).toEqual([]);
+    expect(await audit.verify()).toMatchObject({ ok: true, rows: 0 });
+  });
+
+  it.each([
+    ['a changed field', `update patgate.audit set reason = 'nothing to see' where seq = 4`, 4],
+    ['a changed time', `update patgate.audit set at = at - interval '1 hour' where seq = 2`, 2],
+    [
+      'text moved to the next field',
+      `update patgate.audit set address = null, application = address where seq = 3`,
+      3,
+    ],
+    ['a deleted row', `delete from patgate.audit where seq = 5`, 5],
+    ['a deleted first row', `delete from patgate.audit where seq = 1`, 1],
+    ['a deleted last row', `delete from patgate.audit where seq = 10`, 10],
+    [
+      'two rows swapped',
+      `update patgate.audit set seq = case seq when 6 then -7 else -6 end where seq in (6, 7);
+      update patgate.audit set seq = -seq where seq < 0`,
+      6,
+    ],
+    [
+      'a row put in at the end',
+      `insert into patgate.audit select 11, at, action, outcome, actor_uid, actor_name, actor_via,
+      actor_tid, target_kind, target_id, target_name, address, application, reason, detail, hash
+      from patgate.audit where seq = 10`,
+      11,
+    ],
+  ])('finds %s', async (_what, damage, seq) => {
+    const audit = open();
+    for (let i = 1; i <= 10; i += 1) audit.note(entry(`u${i}`, { address: '192.0.2.1' }));
+    await audit.flush();
+    expect(await audit.verify()).toMatchObject({ ok: true });
+    await sql
+      .raw(damage)
+      .execute(test.store.db)
+      .catch(async () => {
+        for (const statement of damage.split(';')) await sql.raw(statement).execute(test.store.db);
+      });
+    expect(await audit.verify()).toMatchObject({ ok: false, seq });
+  });
+
+  it('prunes the oldest rows and still verifies the rest', async () => {
+    const audit = open();
+    const day = (n: number) => new Date(Date.UTC(2026, 0, n));
+    for (let n = 1; n <= 9; n += 1) audit.note(entry(`u${n}`, { at: day(n) }));
+    await audit.flush();
+    expect(await audit.prune(day(5))).toBe(4);
+    expect(await audit.prune(day(5))).toBe(0);
+    expect(await audit.verify()).toEqual({ ok: true, rows: 5, firstSeq: 5, lastSeq: 9 });
+    await sql`delete from patgate.audit where seq = 5`.execute(test.store.db);
+    expect(await audit.verify()).toMatchObject({ ok: false, seq: 5 });
+  });
+
+  it('takes names that no text column takes', async () => {
+    const audit = open();
+    audit.note(entry('a\0b\ud800', { application: '\ud83d', detail: { x: '\0' } }));
+    await audit.flush();
+    expect((await audit.list())[0]).toMatchObject({
+      actor: { name: 'a\uFFFDb\uFFFD' },
+      application: '\uFFFD',
+    });
+    expect(await audit.verify()).toMatchObject({ ok: true });
+  });
+});

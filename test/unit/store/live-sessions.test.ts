@@ -1,0 +1,72 @@
+import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
+import type { LiveSession } from '../../../src/store/live-sessions.ts';
+import { createLiveSessions } from '../../../src/store/session-directory.ts';
+import { createStore, silentLog, type TestStore } from '../../support/store.ts';
+
+const session = (more: Partial<LiveSession> = {}): LiveSession => ({
+  sid: randomUUID(),
+  uid: randomUUID(),
+  user: 'ada',
+  tid: null,
+  label: null,
+  mechanism: 'scram-sha-256',
+  engine: 'main',
+  database: 'demo',
+  role: 'demo',
+  engineProcessId: 4711,
+  address: '192.0.2.7',
+  application: 'psql',
+  tls: 'TLSv1.3',
+  startedAt: new Date(),
+  ...more,
+});
+
+describe('live sessions', () => {
+  let test: TestStore;
+  const open = () => createLiveSessions({ store: test.another(), clock: systemClock, log: silentLog });
+  beforeAll(async () => {
+    test = await createStore('live');
+  });
+  afterAll(() => test.drop());
+
+  it('shows the sessions of all processes until they close or their process stops', async () => {
+    const [one, other] = [open(), open()];
+    const [a, b, c] = [session(), session({ tid: randomUUID() }), session({ application: null })];
+    one.opened(a);
+    one.opened(b);
+    other.opened(c);
+    await Promise.all([one.flush(), other.flush()]);
+    const sids = async () => (await other.list()).map(({ sid }) => sid).sort();
+    expect(await sids()).toEqual([a.sid, b.sid, c.sid].sort());
+    expect((await other.list({ uid: a.uid }))[0]).toMatchObject({ ...a, processId: process.pid });
+    expect((await other.list({ tid: b.tid ?? '' })).map(({ sid }) => sid)).toEqual([b.sid]);
+    one.closed(a.sid);
+    await one.flush();
+    expect(await sids()).toEqual([b.sid, c.sid].sort());
+    await one.close();
+    expect(await sids()).toEqual([c.sid]);
+    await other.close();
+  });
+
+  it('never writes a session that was over before its turn', async () => {
+    const one = open();
+    const short = session();
+    one.opened(short);
+    one.closed(short.sid);
+    await one.flush();
+    expect(await one.list()).toEqual([]);
+    await one.close();
+  });
+
+  it('does not list what a dead process left behind', async () => {
+    const one = open();
+    one.opened(session());
+    await one.flush();
+    await sql`update patgate.processes set seen_at = now() - interval '1 minute'`.execute(test.store.db);
+    expect(await one.list()).toEqual([]);
+    await one.close();
+  });
+});
