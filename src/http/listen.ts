@@ -32,7 +32,7 @@ export interface HttpListener {
   /** New connections use this certificate; running ones stay. */
   readonly setTls: (options: SecureContextOptions) => void;
   /** Takes no new connection, lets answers end, then closes what is left. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** Slow senders of headers and bodies are cut off, so that they can not hold sockets for ever. */

@@ -6,7 +6,7 @@ export interface MetricsListener {
   /** Without a path. */
   readonly url: string;
   readonly port: number;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**
