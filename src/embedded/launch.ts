@@ -56,10 +56,18 @@ export async function giveToServer(mode: LaunchMode, file: string, permissions: 
  * @param preferred tried first: what worked last time
  */
 export async function findLauncher(directory: string, preferred?: LaunchMode): Promise<Launcher> {
-  const native = await installedNative();
+  return chooseLauncher(directory, await installedNative(), candidateModes(preferred));
+}
+
+/** The first of `modes` that works, with the programs where they are or else from a copy. */
+export async function chooseLauncher(
+  directory: string,
+  native: Native,
+  modes: readonly LaunchMode[],
+): Promise<Launcher> {
   const linked = await linkLibraries(native.root);
   const failures: string[] = [];
-  for (const mode of candidateModes(preferred)) {
+  for (const mode of modes) {
     await giveToServer(mode, directory, 0o700);
     if (linked) {
       const failure = await tryOut({ mode, native }, directory);

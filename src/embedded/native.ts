@@ -1,4 +1,4 @@
-import { cp, lstat, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
+import { chmod, cp, lstat, mkdtemp, readFile, rename, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { embeddedFailed } from './failure.ts';
@@ -83,8 +83,11 @@ export async function copyNative(native: Native, parent: string): Promise<Native
   if (await exists(home)) return copy;
   const scratch = await mkdtemp(path.join(parent, '.native-'));
   try {
-    await cp(native.root, path.join(scratch, 'native'), { recursive: true, verbatimSymlinks: true });
-    await linkLibraries(path.join(scratch, 'native'));
+    const root = path.join(scratch, 'native');
+    await cp(native.root, root, { recursive: true, verbatimSymlinks: true });
+    // mkdtemp makes it private, and the server may run under another account; the original may be read-only.
+    for (const directory of [scratch, root, path.join(root, 'lib')]) await chmod(directory, 0o755);
+    await linkLibraries(root);
     await rename(scratch, home);
   } catch (error) {
     await rm(scratch, { recursive: true, force: true });
