@@ -21,6 +21,8 @@ export function acceptTls(socket: Socket, identity: TlsIdentity): Promise<TLSSoc
       ALPNProtocols: [ALPN_PROTOCOL],
     });
     const onClose = (): void => reject(handshakeFailed(failure));
+    // the raw socket may be half-open, but half a handshake is none
+    const onEnd = (): void => void encrypted.destroy();
     // A TLSSocket without a tls.Server reports what breaks it by this event alone, also later, and does not close by itself.
     encrypted.on('_tlsError', (error: Error) => {
       failure = error;
@@ -30,8 +32,10 @@ export function acceptTls(socket: Socket, identity: TlsIdentity): Promise<TLSSoc
       failure = error;
     });
     encrypted.once('close', onClose);
+    encrypted.once('end', onEnd);
     encrypted.once('secure', () => {
       encrypted.off('close', onClose);
+      encrypted.off('end', onEnd);
       resolve(encrypted);
     });
   });

@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import { connect as tlsConnect, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { onTestFinished } from 'vitest';
 import type { Door } from './door.ts';
@@ -26,7 +27,7 @@ export async function rawClient(door: Pick<Door, 'port'>): Promise<RawClient> {
 /** The TLS handshake over a connection, or a new one (direct TLS). */
 export async function tlsClient(
   door: Pick<Door, 'port'>,
-  over: Socket | null,
+  over: Duplex | null,
   options: ConnectionOptions,
 ): Promise<RawClient & { readonly socket: TLSSocket }> {
   const target = over === null ? { port: door.port, host: '127.0.0.1' } : { socket: over };
