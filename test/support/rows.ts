@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { sql, type Insertable } from 'kysely';
+import type { Insertable } from 'kysely';
 import type { TokensTable, UsersTable } from '../../src/store/schema.ts';
 import type { Store } from '../../src/store/store.ts';
 import { deriveKeys } from '../../src/scram/keys.ts';
@@ -58,21 +58,26 @@ export async function insertToken(
  * tokens, four are revoked, four of the others expired, and one of those left never expires.
  */
 export async function insertManyTokens(store: Store, users: number, tokensEach: number): Promise<void> {
-  await sql`
-    insert into patgate.users (uid, name, email, kind, scram_salt, scram_iterations, created_at)
-    select gen_random_uuid(), 'bulk' || n, 'bulk' || n || '@example.com', 'person', '\\x00', 4096, now()
-    from generate_series(1, ${users}::int) n`.execute(store.db);
-  await sql`
-    insert into patgate.tokens (tid, uid, creator_uid, creator_name, label, prefix, digest, stored_key, server_key,
-      created_at, scopes, revoked_at, expires_at, last_used_at)
-    select gen_random_uuid(), u.uid, u.uid, u.name, 'label ' || n, 'pat_bulk', sha256(convert_to(u.name || ' ' || n, 'UTF8')),
-      '\\x00', '\\x00', now() - (n * ${users}::int + u.numeric_id) * interval '1 second', '{}',
-      case when n % 3 = 0 then now() end,
-      case when n % 12 = 1 then null when n % 2 = 0 then now() - interval '1 day' else now() + interval '30 days' end,
-      case when n % 5 <> 0 then now() - n * interval '1 hour' end
-    from patgate.users u, generate_series(1, ${tokensEach}::int) n where u.name like 'bulk%'`.execute(
-    store.db,
+  // A connection of its own has no time limit on statements.
+  const client = await store.connect();
+  const { rows } = await client.query<{ uid: string }>(
+    `insert into patgate.users (uid, name, email, kind, scram_salt, scram_iterations, created_at)
+     select gen_random_uuid(), 'bulk' || n, 'bulk' || n || '@example.com', 'person', '\\x00', 4096, now()
+     from generate_series(1, $1::int) n returning uid`,
+    [users],
   );
-  await sql`analyze patgate.users`.execute(store.db);
-  await sql`analyze patgate.tokens`.execute(store.db);
+  await client.query(
+    `insert into patgate.tokens (tid, uid, creator_uid, creator_name, label, prefix, digest, stored_key, server_key,
+       created_at, scopes, revoked_at, expires_at, last_used_at)
+     select gen_random_uuid(), u.uid, u.uid, u.name, 'label ' || n, 'pat_bulk',
+       sha256(convert_to(u.name || ' ' || n, 'UTF8')), '\\x00', '\\x00',
+       now() - (n * $2::int + u.numeric_id) * interval '1 second', '{}',
+       case when n % 3 = 0 then now() end,
+       case when n % 12 = 1 then null when n % 2 = 0 then now() - interval '1 day' else now() + interval '30 days' end,
+       case when n % 5 <> 0 then now() - n * interval '1 hour' end
+     from patgate.users u, generate_series(1, $1::int) n where u.uid = any($3::uuid[])`,
+    [tokensEach, users, rows.map((row) => row.uid)],
+  );
+  await client.query('analyze patgate.users, patgate.tokens');
+  await client.end();
 }
