@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addConfigFlags, addEngineFlags } from './config-flags.ts';
+import { addCheck } from './commands/check.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { EXIT_CODES } from './failure.ts';
@@ -33,6 +34,7 @@ export function buildProgram(terminal: Terminal, argv: readonly string[]): Comma
     .addHelpText('after', EPILOGUE);
   addConfigFlags(program, 'none');
   addMigrate(program, terminal);
+  addCheck(program, terminal);
   addHealthcheck(program, terminal);
   for (const command of allCommands(program)) addEngineFlags(command, argv);
   return program;

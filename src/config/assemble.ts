@@ -37,6 +37,7 @@ export function assemble(
     ...Object.fromEntries(top),
     ...Object.fromEntries([...sections].map(([name, members]) => [name, frozen(members)])),
     engines,
+    engineDefaults: assembleDefaults(values),
   };
   // The shape follows the settings table, from which the type is derived too; a test walks both.
   const config = Object.freeze(whole) as unknown as Config;
@@ -74,6 +75,15 @@ function assembleEngine(engine: string, values: ReadonlyMap<string, Value>): Map
   }
   mergePassword(members);
   return members;
+}
+
+/** Has no table of its own, so that only `engine.*` counts. */
+const NO_ENGINE = '';
+
+function assembleDefaults(values: ReadonlyMap<string, Value>): Readonly<Record<string, unknown>> {
+  const members = assembleEngine(NO_ENGINE, values);
+  members.delete('url');
+  return frozen(members);
 }
 
 /** Replaces `url` and `password` by a URL that holds the password. */

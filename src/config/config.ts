@@ -12,8 +12,11 @@ type Members<S extends string> = {
   readonly [N in SettingName as N extends `${S}.${infer Key}` ? Camel<Key> : never]: ValueOf<N>;
 };
 
+/** What is said of engines in common. */
+export type EngineDefaults = Omit<Members<'engine'>, 'url' | 'password'>;
+
 /** One engine, under its name in `engines`. The URL holds the password, if there is one. */
-export type EngineConfig = Omit<Members<'engine'>, 'url' | 'password'> & { readonly url: Secret };
+export type EngineConfig = EngineDefaults & { readonly url: Secret };
 
 /**
  * The loaded configuration, derived from the settings table: `listen.proxy_protocol_from` is `config.listen.proxyProtocolFrom`.
@@ -28,4 +31,6 @@ export type Config = {
   readonly store: Omit<Members<'store'>, 'password'>;
   /** By name; `engine.url` is `main`. Empty: the embedded demo engine stands in as `main`. */
   readonly engines: ReadonlyMap<string, EngineConfig>;
+  /** `engine.*`: holds for the embedded engine, and for each engine that does not say otherwise. */
+  readonly engineDefaults: EngineDefaults;
 };

@@ -1,0 +1,75 @@
+import type { Command } from 'commander';
+import type { Config } from '../../config/config.ts';
+import { describeError } from '../../core/errors.ts';
+import { checkEngine } from '../../main/check-engine.ts';
+import { checkTls } from '../../main/check-tls.ts';
+import { engineOptions } from '../../main/engine-options.ts';
+import { configOf } from '../config-flags.ts';
+import { EXIT, exitCodeOf, NegativeAnswer, type ExitCode } from '../failure.ts';
+import { addLeaf } from '../leaf.ts';
+import { withStore, type OpenedStore } from '../store.ts';
+import { printable, type Terminal } from '../terminal.ts';
+
+interface Finding {
+  readonly what: string;
+  readonly verdict: 'ok' | 'note' | 'FAILED';
+  readonly text: string;
+  readonly exitCode: ExitCode;
+}
+
+export function addCheck(program: Command, terminal: Terminal): void {
+  const command = addLeaf(program, {
+    name: 'check',
+    description:
+      'Reads the configuration and tries everything that it names: certificate, store, engines. One line each; the exit code is that of the first failure.',
+    configFlags: 'all',
+    examples: ['patgate check', 'patgate check --config /etc/patgate/patgate.toml'],
+  });
+  command.action(async () => {
+    const { config } = configOf(command, terminal);
+    const findings: Finding[] = [];
+    for await (const finding of checkAll(command, terminal, config)) {
+      findings.push(finding);
+      terminal.stdout.write(`${finding.what}: ${finding.verdict}: ${printable(finding.text)}\n`);
+    }
+    const failure = findings.find(({ verdict }) => verdict === 'FAILED');
+    if (failure !== undefined) throw new NegativeAnswer(failure.exitCode);
+  });
+}
+
+async function* checkAll(command: Command, terminal: Terminal, config: Config): AsyncGenerator<Finding> {
+  yield ok('config', 'every setting makes sense');
+  yield await tried('tls', async () => {
+    if (config.tls.mode === 'off') return ok('tls', 'off: clients without SCRAM can not log in');
+    const { state, text } = await checkTls(config, new Date());
+    if (state === 'expired') return { what: 'tls', verdict: 'FAILED', text, exitCode: EXIT.failed };
+    return { what: 'tls', verdict: state === 'soon' ? 'note' : 'ok', text, exitCode: EXIT.ok };
+  });
+  yield await tried('store', () => withStore(command, terminal, checkStore));
+  for (const engine of engineOptions(config, null)) {
+    const what = `engine ${engine.name}`;
+    yield await tried(what, async () => ok(what, await checkEngine(engine)));
+  }
+  if (config.engines.size === 0) yield ok('engine', 'the embedded demo');
+}
+
+async function checkStore({ store, isEmbedded }: OpenedStore): Promise<Finding> {
+  await store.ping();
+  const where = isEmbedded ? 'embedded' : 'reachable';
+  const pending = await store.pendingMigrations();
+  if (pending.length === 0) return ok('store', `${where}, schema up to date`);
+  const text = `${where}; the schema lacks ${pending.join(', ')}: \`patgate migrate\` adds that`;
+  return { what: 'store', verdict: 'note', text, exitCode: EXIT.ok };
+}
+
+function ok(what: string, text: string): Finding {
+  return { what, verdict: 'ok', text, exitCode: EXIT.ok };
+}
+
+async function tried(what: string, check: () => Promise<Finding>): Promise<Finding> {
+  try {
+    return await check();
+  } catch (error) {
+    return { what, verdict: 'FAILED', text: describeError(error), exitCode: exitCodeOf(error) };
+  }
+}

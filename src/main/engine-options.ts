@@ -1,0 +1,38 @@
+import type { Config, EngineDefaults } from '../config/config.ts';
+import { MAIN_ENGINE } from '../config/names.ts';
+import type { Secret } from '../core/secret.ts';
+import type { EngineOptions } from '../upstream/engine.ts';
+
+/** The demo engine that comes with the package. */
+export interface EmbeddedEngine {
+  readonly engineUrl: Secret;
+  /** Of the roles there, for `engine.identity = role`. */
+  readonly passwordsFile: string;
+}
+
+/**
+ * The engines that the configuration names.
+ * @param embedded stands in as `main` when there are none
+ */
+export function engineOptions(config: Config, embedded: EmbeddedEngine | null): readonly EngineOptions[] {
+  if (config.engines.size === 0 && embedded !== null) {
+    const passwordsFile = config.engineDefaults.passwordsFile ?? embedded.passwordsFile;
+    return [optionsOf(MAIN_ENGINE, embedded.engineUrl, { ...config.engineDefaults, passwordsFile })];
+  }
+  return [...config.engines].map(([name, engine]) => optionsOf(name, engine.url, engine));
+}
+
+function optionsOf(name: string, url: Secret, engine: EngineDefaults): EngineOptions {
+  const { identity, caFile, certFile, keyFile, passwordsFile, insecurePasswords, connectTimeout } = engine;
+  return {
+    name,
+    url,
+    identity,
+    caFile,
+    certFile,
+    keyFile,
+    passwordsFile,
+    insecurePasswords,
+    connectTimeoutMs: connectTimeout,
+  };
+}
