@@ -1,0 +1,97 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { connect, createServer, type AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+
+/** A process that was started for the benchmark and says where it listens. */
+export interface Started {
+  readonly pid: number;
+  readonly port: number;
+  stop(): Promise<void>;
+}
+
+/** Runs a compiled module of the benchmark, which prints its port as its first line. */
+export async function startModule(
+  url: URL,
+  args: readonly string[] = [],
+  nodeArgs: readonly string[] = [],
+  env = {},
+): Promise<Started> {
+  const child = spawn(process.execPath, [...nodeArgs, url.pathname, ...args], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  });
+  const lines = createInterface({ input: child.stdout });
+  const [line] = (await Promise.race([once(lines, 'line'), failedEarly(child)])) as [string];
+  return { pid: pidOf(child), port: Number(line), stop: () => stop(child) };
+}
+
+/** Runs a program that listens on `port` once it is up. */
+export async function startProgram(
+  file: string,
+  args: readonly string[],
+  port: number,
+  options: { uid?: number; gid?: number } = {},
+): Promise<Started> {
+  const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'], ...options });
+  await Promise.race([listening(port), failedEarly(child)]);
+  return { pid: pidOf(child), port, stop: () => stop(child) };
+}
+
+/** A port that was free a moment ago, for programs that can not choose one themselves. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** CPU time that a process has used so far, user and system, all threads, in seconds. Linux only. */
+export function cpuSeconds(pid: number): number {
+  let nanoseconds = 0;
+  for (const thread of readdirSync(`/proc/${pid}/task`)) {
+    const [onCpu = '0'] = readFileSync(`/proc/${pid}/task/${thread}/schedstat`, 'utf8').split(' ');
+    nanoseconds += Number(onCpu);
+  }
+  return nanoseconds / 1e9;
+}
+
+/** Resident memory of a process in kilobytes. Linux only. */
+export function residentKb(pid: number): number {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN);
+}
+
+async function listening(port: number): Promise<void> {
+  while (!(await accepts(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+}
+
+function accepts(port: number): Promise<boolean> {
+  const socket = connect(port, '127.0.0.1');
+  return new Promise((resolve) => {
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(false));
+  }).then((answer) => {
+    socket.destroy();
+    return answer === true;
+  });
+}
+
+async function failedEarly(child: ChildProcess): Promise<never> {
+  const [code] = (await once(child, 'exit')) as [number | null];
+  throw new Error(`${child.spawnfile} ended with ${code} before it was ready`);
+}
+
+function pidOf(child: ChildProcess): number {
+  if (child.pid === undefined) throw new Error(`${child.spawnfile} could not be started`);
+  return child.pid;
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
