@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
 import { fatal } from '../core/errors.ts';
 import { encodeBackend, type TransactionStatus } from '../wire/backend.ts';
-import type { Transport, TransportSink } from '../wire/transport.ts';
+import type { Tenure, Transport, TransportSink } from '../wire/transport.ts';
 import { closeGracefully } from './relay-close.ts';
 import { ClientFollower, EngineFollower, RelayProgress } from './relay-progress.ts';
 import type { Relay, RelayCause, RelayEnd, RelayOptions } from './relay.ts';
@@ -19,7 +19,6 @@ type Phase = 'open' | 'terminating' | 'halfClosed' | 'closing' | 'over';
 /** The working of `relay()`. */
 export class RelayRun implements Relay {
   readonly ended: Promise<RelayEnd>;
-  lastActivityMs: number;
   bytesFromClient = 0;
   bytesFromEngine = 0;
   readonly #client: Transport;
@@ -29,6 +28,9 @@ export class RelayRun implements Relay {
   readonly #progress = new RelayProgress();
   readonly #fromClient = new ClientFollower(this.#progress);
   readonly #fromEngine = new EngineFollower(this.#progress);
+  /** A byte came since `lastActivityMs` was asked for: reading the clock for each chunk would cost a tenth of a round trip. */
+  #active = false;
+  #lastActivityMs: number;
   #phase: Phase = 'open';
   #frozen = false;
   /** Messages of ours that wait for the engine's next boundary. */
@@ -43,7 +45,7 @@ export class RelayRun implements Relay {
     this.#engine = engine;
     this.#options = options;
     this.#clock = options.clock;
-    this.lastActivityMs = options.clock.monotonicMs();
+    this.#lastActivityMs = options.clock.monotonicMs();
     this.ended = new Promise((resolve) => {
       this.#resolveEnded = resolve;
     });
@@ -54,12 +56,20 @@ export class RelayRun implements Relay {
     this.#engine.setSink(new EngineSide(this));
     this.#client.resume();
     this.#engine.resume();
-    if (engineLeftover.length > 0) this.engineData(engineLeftover, true);
-    if (clientLeftover.length > 0) this.clientData(clientLeftover, true);
+    if (engineLeftover.length > 0) this.engineData(engineLeftover, 'owned');
+    if (clientLeftover.length > 0) this.clientData(clientLeftover, 'owned');
   }
 
   get state(): 'idle' | 'busy' {
     return this.#progress.settled && this.#fromClient.atBoundary ? 'idle' : 'busy';
+  }
+
+  get lastActivityMs(): number {
+    if (this.#active) {
+      this.#active = false;
+      this.#lastActivityMs = this.#clock.monotonicMs();
+    }
+    return this.#lastActivityMs;
   }
 
   get transactionStatus(): TransactionStatus {
@@ -82,27 +92,27 @@ export class RelayRun implements Relay {
   }
 
   /** @returns true to keep the chunk */
-  clientData(chunk: Buffer, owned: boolean): boolean {
+  clientData(chunk: Buffer, tenure: Tenure): boolean {
     // behind Terminate, or behind a FATAL of ours
     if (this.#phase !== 'open') return false;
-    this.lastActivityMs = this.#clock.monotonicMs();
+    this.#active = true;
     this.bytesFromClient += chunk.length;
     const passed = this.#fromClient.follow(chunk);
-    const kept = passed > 0 && this.#forward(this.#client, this.#engine, chunk, passed, owned);
+    const kept = passed > 0 && this.#forward(this.#client, this.#engine, chunk, passed, tenure);
     if (this.#fromClient.atBoundary && this.#progress.awaitsEngine) this.#client.lull();
     if (this.#fromClient.stopped) this.#clientStopped();
     return kept;
   }
 
   /** @returns true to keep the chunk */
-  engineData(chunk: Buffer, owned: boolean): boolean {
+  engineData(chunk: Buffer, tenure: Tenure): boolean {
     if (this.#phase === 'over') return false;
-    this.lastActivityMs = this.#clock.monotonicMs();
+    this.#active = true;
     this.bytesFromEngine += chunk.length;
     const kept =
       this.#insertions.length > 0
-        ? this.#engineDataToBoundary(chunk, owned)
-        : this.#engineDataOn(chunk, owned);
+        ? this.#engineDataToBoundary(chunk, tenure)
+        : this.#engineDataOn(chunk, tenure);
     if (this.#progress.settled) this.#engine.lull();
     return kept;
   }
@@ -146,17 +156,17 @@ export class RelayRun implements Relay {
   }
 
   /** @returns true to keep the chunk */
-  #forward(from: Transport, to: Transport, chunk: Buffer, length: number, owned: boolean): boolean {
+  #forward(from: Transport, to: Transport, chunk: Buffer, length: number, tenure: Tenure): boolean {
     const part = length === chunk.length ? chunk : chunk.subarray(0, length);
-    // over TLS a chunk stays in use after a write that answered true
-    if (to.write(owned || !to.encrypted ? part : Buffer.from(part))) return false;
+    const asItIs = tenure === 'owned' || (tenure === 'lent' && to.writesAtOnce);
+    if (asItIs ? to.write(part) : to.writeCopy(part)) return false;
     from.pause();
-    return !to.encrypted;
+    return asItIs;
   }
 
-  #engineDataOn(chunk: Buffer, owned: boolean): boolean {
+  #engineDataOn(chunk: Buffer, tenure: Tenure): boolean {
     const passed = this.#fromEngine.follow(chunk);
-    const kept = passed > 0 && this.#forward(this.#engine, this.#client, chunk, passed, owned);
+    const kept = passed > 0 && this.#forward(this.#engine, this.#client, chunk, passed, tenure);
     if (this.#fromEngine.stopped) this.#finish('engine', 'engine malformed');
     else if (this.#phase === 'terminating' && !this.#progress.awaitsReady)
       this.#finish('client', 'terminate');
@@ -164,14 +174,14 @@ export class RelayRun implements Relay {
   }
 
   /** Passes the message under way on, then what is to be put in behind it, then the rest. */
-  #engineDataToBoundary(chunk: Buffer, owned: boolean): boolean {
+  #engineDataToBoundary(chunk: Buffer, tenure: Tenure): boolean {
     const boundary = this.#fromEngine.finishMessage(chunk);
-    let kept = boundary > 0 && this.#forward(this.#engine, this.#client, chunk, boundary, owned);
+    let kept = boundary > 0 && this.#forward(this.#engine, this.#client, chunk, boundary, tenure);
     if (this.#fromEngine.stopped) this.#finish('engine', 'engine malformed');
     else if (this.#fromEngine.atBoundary) {
       this.#insert();
       if (!this.#isOver && boundary < chunk.length) {
-        kept = this.#engineDataOn(chunk.subarray(boundary), owned) || kept;
+        kept = this.#engineDataOn(chunk.subarray(boundary), tenure) || kept;
       }
     }
     return kept;
@@ -271,8 +281,8 @@ class ClientSide implements TransportSink {
     this.#run = run;
   }
 
-  data(chunk: Buffer, owned: boolean): boolean {
-    return this.#run.clientData(chunk, owned);
+  data(chunk: Buffer, tenure: Tenure): boolean {
+    return this.#run.clientData(chunk, tenure);
   }
 
   end(): void {
@@ -295,8 +305,8 @@ class EngineSide implements TransportSink {
     this.#run = run;
   }
 
-  data(chunk: Buffer, owned: boolean): boolean {
-    return this.#run.engineData(chunk, owned);
+  data(chunk: Buffer, tenure: Tenure): boolean {
+    return this.#run.engineData(chunk, tenure);
   }
 
   end(): void {

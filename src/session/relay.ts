@@ -65,7 +65,10 @@ export interface Relay {
   readonly state: 'idle' | 'busy';
   /** As the last ReadyForQuery said. */
   readonly transactionStatus: TransactionStatus;
-  /** When a byte last came from either side, on the clock's monotonic scale. */
+  /**
+   * When a byte last came from either side, on the clock's monotonic scale. Whoever wants to know must ask from time to time:
+   * the first answer after a byte is the time of asking.
+   */
   readonly lastActivityMs: number;
   readonly bytesFromClient: number;
   readonly bytesFromEngine: number;

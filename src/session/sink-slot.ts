@@ -38,7 +38,7 @@ export class SinkSlot {
     while (this.#sink !== null && flowing()) {
       const chunk = this.#waiting.shift();
       if (chunk === undefined) break;
-      this.#sink.data(chunk, true);
+      this.#sink.data(chunk, 'owned');
     }
     this.#deliverKept();
   }

@@ -1,9 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 import type { Transport } from '../wire/transport.ts';
-import type { ReadBuffers } from './read-buffers.ts';
-import { BulkReader } from './bulk-reader.ts';
-import { PlainTransport } from './transport-plain.ts';
+import { plainTransport, type PlainTransportOptions } from './transport-plain.ts';
 
 /** A TCP address, or the path of a Unix socket. */
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -27,14 +25,10 @@ export class DialTimeout extends Error {
  */
 export async function connectTransport(
   target: DialTarget,
-  buffers: ReadBuffers,
+  plain: PlainTransportOptions,
   options: DialOptions,
 ): Promise<Transport> {
-  const reader = new BulkReader(buffers);
-  const socket = connect({ ...target, allowHalfOpen: true, onread: reader.onread });
-  socket.pause();
-  await connected(socket, options);
-  return new PlainTransport(socket, reader);
+  return plainTransport(await connectSocket(target, options), plain);
 }
 
 /**

@@ -6,11 +6,24 @@ import { SinkSlot } from './sink-slot.ts';
 /** How long a silent peer is trusted before the kernel asks whether it is still there. */
 const KEEP_ALIVE_MS = 60_000;
 
-/** What transports over a stream socket have in common: all but how bytes come in and when a write has gone out. */
-export abstract class SocketTransport implements Transport {
-  abstract readonly encrypted: boolean;
-  protected readonly socket: Socket;
-  protected readonly slot: SinkSlot;
+/** What every transport wants of its socket. */
+export function prepareSocket(socket: Socket): void {
+  socket.pause();
+  socket.setTimeout(0);
+  socket.allowHalfOpen = true;
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, KEEP_ALIVE_MS);
+}
+
+/**
+ * A transport by the socket's public events: for TLS, and for plain connections where Node's handles are not what was tried.
+ * Each chunk is freshly made by Node, so it is the sink's own.
+ */
+export class SocketTransport implements Transport {
+  readonly encrypted: boolean;
+  readonly writesAtOnce = false;
+  readonly #socket: Socket;
+  readonly #slot: SinkSlot;
   #paused = true;
   #closed = false;
   #error: Error | null = null;
@@ -19,78 +32,91 @@ export abstract class SocketTransport implements Transport {
    * @param socket connected
    * @param head bytes that were read from the socket before
    */
-  constructor(socket: Socket, head?: Buffer) {
-    this.socket = socket;
-    this.slot = new SinkSlot(head);
+  constructor(socket: Socket, encrypted: boolean, head?: Buffer) {
+    this.encrypted = encrypted;
+    this.#socket = socket;
+    this.#slot = new SinkSlot(head);
     // a stream that was paused explicitly is not started by the data listener
-    socket.pause();
-    socket.allowHalfOpen = true;
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
-    // where `onread` serves, no data event comes
-    socket.on('data', (chunk: Buffer) => this.received(chunk, true));
-    socket.on('end', () => this.slot.end());
+    prepareSocket(socket);
+    socket.on('data', (chunk: Buffer) => this.#received(chunk));
+    socket.on('drain', () => this.#slot.drain());
+    socket.on('end', () => this.#slot.end());
     socket.on('error', (error) => {
       this.#error = error;
     });
     socket.on('close', () => {
       this.#closed = true;
-      this.slot.close(this.#error);
+      this.#slot.close(this.#error);
     });
+    if (socket.readableEnded) this.#slot.end();
   }
 
   get queuedBytes(): number {
-    return this.socket.writableLength;
+    return this.#socket.writableLength;
   }
 
   get closed(): boolean {
-    return this.#closed || this.socket.destroyed;
+    return this.#closed || this.#socket.destroyed;
   }
 
-  abstract write(chunk: Uint8Array): boolean;
-  abstract release(): void;
-  abstract lull(): void;
-
   setSink(sink: TransportSink | null): void {
-    this.slot.sink = sink;
+    this.#slot.sink = sink;
     if (sink !== null) this.#deliverSoon();
+  }
+
+  write(chunk: Uint8Array): boolean {
+    if (this.#socket.writableEnded || this.#socket.destroyed) return true;
+    return this.#socket.write(chunk);
+  }
+
+  writeCopy(chunk: Uint8Array): boolean {
+    return this.write(Buffer.from(chunk));
   }
 
   pause(): void {
     if (this.#paused) return;
     this.#paused = true;
-    this.socket.pause();
+    this.#socket.pause();
   }
 
   resume(): void {
     if (!this.#paused) return;
     this.#paused = false;
-    if (this.slot.hasWaiting) this.#deliverSoon();
-    else this.socket.resume();
+    if (this.#slot.hasWaiting) this.#deliverSoon();
+    else this.#socket.resume();
+  }
+
+  release(): void {
+    // nothing is lent
+  }
+
+  lull(): void {
+    // no buffer is held
   }
 
   end(): void {
-    if (!this.socket.destroyed) this.socket.end();
+    if (!this.#socket.destroyed) this.#socket.end();
   }
 
   destroy(): void {
-    this.socket.destroy();
+    this.#socket.destroy();
   }
 
-  /** Bytes from the peer, as `TransportSink.data` takes them. */
-  protected received(chunk: Buffer, owned: boolean): boolean {
-    const { sink, hasWaiting } = this.slot;
-    if (sink !== null && !hasWaiting) return sink.data(chunk, owned);
-    this.slot.keep(owned ? chunk : Buffer.from(chunk));
+  #received(chunk: Buffer): void {
+    const { sink } = this.#slot;
+    if (sink !== null && !this.#slot.hasWaiting) {
+      sink.data(chunk, 'owned');
+      return;
+    }
+    this.#slot.keep(chunk);
     this.pause();
-    return false;
   }
 
   /** Kept events are delivered after the caller's own work, as if they happened then. */
   #deliverSoon(): void {
     process.nextTick(() => {
-      this.slot.deliver(() => !this.#paused);
-      if (!this.#paused && !this.slot.hasWaiting) this.socket.resume();
+      this.#slot.deliver(() => !this.#paused);
+      if (!this.#paused && !this.#slot.hasWaiting) this.#socket.resume();
     });
   }
 }

@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 import type { Transport } from '../wire/transport.ts';
+import { findNativeStreams, type NativeStreams } from './native-streams.ts';
 import { ReadBuffers } from './read-buffers.ts';
 import { connectTransport, type DialOptions, type DialTarget } from './transport-connect.ts';
 import { plainTransport } from './transport-plain.ts';
@@ -17,12 +18,15 @@ export interface Transports {
   connect(target: DialTarget, options: DialOptions): Promise<Transport>;
 }
 
-/** Made once, in the composition root. */
-export function createTransports(): Transports {
-  const buffers = new ReadBuffers();
+/**
+ * Made once, in the composition root.
+ * @param native what Node offers below its streams; null to do without
+ */
+export function createTransports(native: NativeStreams | null = findNativeStreams()): Transports {
+  const plain = { buffers: new ReadBuffers(), native };
   return {
-    plain: (socket, head) => plainTransport(socket, buffers, head),
+    plain: (socket, head) => plainTransport(socket, plain, head),
     tls: tlsTransport,
-    connect: (target, options) => connectTransport(target, buffers, options),
+    connect: (target, options) => connectTransport(target, plain, options),
   };
 }

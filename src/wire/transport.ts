@@ -3,14 +3,19 @@
  * can follow each other on one connection without a byte being handed over or lost.
  */
 
+/**
+ * What may be done with a chunk after the call that brought it. `owned`: everything, it is the sink's. `lent`: nothing, unless
+ * the sink keeps it; the transport then reads on elsewhere until it is released. `fleeting`: nothing; copy what is needed.
+ */
+export type Tenure = 'owned' | 'lent' | 'fleeting';
+
 /** Who gets a transport's bytes and events. */
 export interface TransportSink {
   /**
    * Bytes from the peer.
-   * @param owned true: the chunk is the sink's for good. False: it is only valid during the call, unless the sink keeps it
-   * @returns true to keep a chunk that is not owned: the transport reads on elsewhere, until the sink releases it
+   * @returns true to keep a chunk that is `lent`
    */
-  data(chunk: Buffer, owned: boolean): boolean;
+  data(chunk: Buffer, tenure: Tenure): boolean;
   /** The peer will send no more; writing to it may still work. */
   end(): void;
   /** An earlier `write` answered false, and what was queued has been taken by the kernel. */
@@ -22,14 +27,18 @@ export interface TransportSink {
 /** One connection after TLS has been settled. Made paused and without a sink. */
 export interface Transport {
   readonly encrypted: boolean;
+  /** True when a chunk is not looked at any more once `write` has answered true. */
+  readonly writesAtOnce: boolean;
   /** Replaces the sink. Events that come while no sink is set are kept and given to the next one. */
   setSink(sink: TransportSink | null): void;
   /**
    * Never throws; what is written to a closed connection is dropped.
-   * @param chunk must not be changed while `queuedBytes` is not 0
+   * @param chunk must not be changed while it is in use: until `drain` after the answer false, and where not `writesAtOnce` ever
    * @returns false when the caller should wait for `drain`
    */
   write(chunk: Uint8Array): boolean;
+  /** As `write`, for a chunk that changes after the call. */
+  writeCopy(chunk: Uint8Array): boolean;
   pause(): void;
   resume(): void;
   /** The chunk that the sink kept last is not in use any more. Never calling it costs memory for a while, nothing else. */

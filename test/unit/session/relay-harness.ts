@@ -5,11 +5,8 @@ import { afterEach, expect } from 'vitest';
 
 import type { Clock } from '../../../src/core/clock.ts';
 import type { Transport } from '../../../src/wire/transport.ts';
-import { BulkReader } from '../../../src/session/bulk-reader.ts';
-import { ReadBuffers } from '../../../src/session/read-buffers.ts';
 import { relay, type Relay, type RelayOptions } from '../../../src/session/relay.ts';
-import { PlainTransport, plainTransport } from '../../../src/session/transport-plain.ts';
-import { connectTransport } from '../../../src/session/transport-connect.ts';
+import { createTransports, type Transports } from '../../../src/session/transports.ts';
 
 /** A clock that stands still until it is moved, and knows what still waits for it. */
 export class ManualClock implements Clock {
@@ -97,7 +94,7 @@ function portOf(address: AddressInfo | string | null): number {
   return address.port;
 }
 
-export type TransportKind = 'taken over' | 'data events' | 'connected';
+export type TransportKind = 'accepted' | 'connected';
 
 export interface TransportPair {
   readonly transport: Transport;
@@ -105,22 +102,18 @@ export interface TransportPair {
 }
 
 /** A transport of the kind and the socket at its other end. */
-export async function transportPair(kind: TransportKind, buffers: ReadBuffers): Promise<TransportPair> {
+export async function transportPair(kind: TransportKind, transports: Transports): Promise<TransportPair> {
   switch (kind) {
-    case 'taken over': {
+    case 'accepted': {
       const { peer, socket } = await socketPair();
-      return { peer, transport: plainTransport(socket, buffers) };
-    }
-    case 'data events': {
-      const { peer, socket } = await socketPair();
-      return { peer, transport: new PlainTransport(socket, new BulkReader(buffers)) };
+      return { peer, transport: transports.plain(socket) };
     }
     case 'connected': {
       const server = createServer({ allowHalfOpen: true, noDelay: true }).listen(0, '127.0.0.1');
       await once(server, 'listening');
       const accepted = once(server, 'connection');
       const target = { host: '127.0.0.1', port: portOf(server.address()) };
-      const transport = await connectTransport(target, buffers, { timeoutMs: 5000 });
+      const transport = await transports.connect(target, { timeoutMs: 5000 });
       const [peer] = (await accepted) as [Socket];
       peer.on('error', () => undefined);
       server.close();
@@ -187,16 +180,15 @@ export interface TestSession {
 }
 
 export interface TestSessionOptions extends Partial<RelayOptions> {
-  readonly clientKind?: TransportKind;
-  readonly engineKind?: TransportKind;
+  readonly transports?: Transports;
   readonly clientLeftover?: Buffer;
   readonly engineLeftover?: Buffer;
 }
 
 export async function startSession(options: TestSessionOptions = {}): Promise<TestSession> {
-  const buffers = new ReadBuffers();
-  const client = await transportPair(options.clientKind ?? 'taken over', buffers);
-  const engine = await transportPair(options.engineKind ?? 'connected', buffers);
+  const transports = options.transports ?? createTransports();
+  const client = await transportPair('accepted', transports);
+  const engine = await transportPair('connected', transports);
   const clock = new ManualClock();
   const run = relay(
     { transport: client.transport, leftover: options.clientLeftover ?? Buffer.alloc(0) },

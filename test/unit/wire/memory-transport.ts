@@ -3,6 +3,7 @@ import type { Transport, TransportSink } from '../../../src/wire/transport.ts';
 /** A transport whose peer is the test: what it feeds arrives while the transport is resumed, in the order it was fed. */
 export class MemoryTransport implements Transport {
   readonly encrypted = false;
+  readonly writesAtOnce = true;
   readonly queuedBytes = 0;
   closed = false;
   paused = true;
@@ -14,7 +15,7 @@ export class MemoryTransport implements Transport {
   feed(bytes: Uint8Array): void {
     this.#happen((sink) => {
       const chunk = Buffer.from(bytes);
-      if (sink.data(chunk, false)) throw new Error('kept a chunk that it does not own');
+      if (sink.data(chunk, 'fleeting')) throw new Error('kept a chunk that it does not own');
       chunk.fill(0xee);
     });
   }
@@ -40,6 +41,10 @@ export class MemoryTransport implements Transport {
   write(chunk: Uint8Array): boolean {
     this.written.push(Buffer.from(chunk));
     return true;
+  }
+
+  writeCopy(chunk: Uint8Array): boolean {
+    return this.write(chunk);
   }
 
   pause(): void {
