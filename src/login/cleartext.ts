@@ -3,7 +3,7 @@ import type { AccountCredentials } from '../tokens/credentials.ts';
 import { checkPassword } from './check-password.ts';
 import { askPassword } from './password-message.ts';
 import { provedByPassword, provedByToken } from './proved.ts';
-import { refused, requireEnabled, requireLive, type LoginSubject } from './refusal.ts';
+import { refused, requireEnabled, requireLive, subjectOf } from './refusal.ts';
 import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -17,7 +17,7 @@ export async function logInTokenInCleartext(client: LoginClient, deps: LoginDeps
   if (secret === null) return LEFT;
   const token = tokenText(secret);
   if (token !== null) return byToken(client, token, null, deps);
-  const subject = stranger(client, secret, deps);
+  const subject = subjectOf('cleartext', fingerprint(client, secret, deps));
   throw refused(client, 'login.not_a_token', 'the password has not the shape of a token', subject);
 }
 
@@ -48,12 +48,15 @@ async function byToken(
   owner: string | null,
   deps: LoginDeps,
 ): Promise<LoginOutcome> {
-  const nobody = stranger(client, Buffer.from(text, 'latin1'), deps);
+  const print = fingerprint(client, Buffer.from(text, 'latin1'), deps);
   const found = await deps.credentials.byToken(tokenDigest(text));
-  if (found === null) throw refused(client, 'login.unknown_token', 'no such token was ever issued', nobody);
+  if (found === null) {
+    const subject = subjectOf('cleartext', print);
+    throw refused(client, 'login.unknown_token', 'no such token was ever issued', subject);
+  }
   const { account, token } = found;
   if (owner !== null && !(await isNamed(account, owner, deps))) {
-    const subject = { ...nobody, account, token };
+    const subject = subjectOf('cleartext', print, account, token);
     throw refused(client, 'login.wrong_owner', `token ${token.tid} belongs to "${account.name}"`, subject);
   }
   requireLive(client, found, 'cleartext', deps.clock.now());
@@ -72,14 +75,13 @@ async function byPassword(client: LoginClient, secret: Buffer, deps: LoginDeps):
   const found = await deps.credentials.byName(user);
   const lane = deps.throttle.lane(client.peer.address);
   const right = await checkPassword(found?.account ?? null, secret, deps.hasher, lane);
-  const subject = { ...stranger(client, secret, deps), account: found?.account ?? null };
+  const subject = subjectOf('cleartext', fingerprint(client, secret, deps), found?.account);
   if (found === null) throw refused(client, 'login.unknown_user', `no user is named "${user}"`, subject);
   if (!right) throw refused(client, 'login.wrong_secret', `wrong password of "${user}"`, subject);
   requireEnabled(client, found.account, 'cleartext');
   return { kind: 'proved', principal: provedByPassword(found.account, 'cleartext'), preface: NOTHING };
 }
 
-function stranger(client: LoginClient, secret: Buffer, deps: LoginDeps): LoginSubject {
-  const fingerprint = deps.throttle.fingerprint(client.startup.user, secret);
-  return { account: null, token: null, mechanism: 'cleartext', fingerprint };
+function fingerprint(client: LoginClient, secret: Buffer, deps: LoginDeps): string {
+  return deps.throttle.fingerprint(client.startup.user, secret);
 }

@@ -2,7 +2,7 @@ import type { AccountWithTokens, TokenCredential } from '../tokens/credentials.t
 import type { ServerKeys } from '../scram/keys.ts';
 import { mockParameters } from './mock.ts';
 import { provedByPassword, provedByToken } from './proved.ts';
-import { refused, requireEnabled, requireLive, type LoginRefused } from './refusal.ts';
+import { refused, requireEnabled, requireLive, subjectOf, type LoginRefused } from './refusal.ts';
 import { proveByScram, type ScramResult } from './sasl.ts';
 import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
 
@@ -58,7 +58,7 @@ function candidatesOf({ account, tokens }: AccountWithTokens): readonly Candidat
 function nothingFits(client: LoginClient, { found, mechanism }: ScramResult<Found>): LoginRefused {
   const { user } = client.startup;
   const account = found.owner?.account ?? null;
-  const subject = { account, token: null, mechanism, fingerprint: null };
+  const subject = subjectOf(mechanism, null, account);
   if (account === null) return refused(client, 'login.unknown_user', `no user is named "${user}"`, subject);
   if (found.candidates.length === 0) {
     const message = `user "${user}" has no token, and no password that SCRAM could check`;

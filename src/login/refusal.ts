@@ -1,17 +1,32 @@
 import type { Mechanism } from '../accounts/principal.ts';
 import { formatDuration } from '../core/duration.ts';
 import { fatal, GatewayError, type ClientFault, type ErrorCode } from '../core/errors.ts';
-import type { AccountCredentials, TokenCredential, TokenWithAccount } from '../tokens/credentials.ts';
+import type { AccountCredentials, TokenWithAccount } from '../tokens/credentials.ts';
 import { tokenStanding, type TokenStanding } from '../tokens/standing.ts';
 import type { LoginClient } from './types.ts';
 
-/** What is known of the one who was refused; for the audit, never for the client. */
+/** What is known of the one who was refused; for the audit, never for the client. Holds no key: errors get logged. */
 export interface LoginSubject {
-  readonly account: Pick<AccountCredentials, 'uid' | 'name'> | null;
-  readonly token: Pick<TokenCredential, 'tid'> | null;
+  readonly account: { readonly uid: string; readonly name: string } | null;
+  readonly token: { readonly tid: string } | null;
   readonly mechanism: Mechanism;
   /** Keyed hash that tells one wrong secret from another; null where none can be had. */
   readonly fingerprint: string | null;
+}
+
+/** Takes over ids and names alone. */
+export function subjectOf(
+  mechanism: Mechanism,
+  fingerprint: string | null,
+  account?: LoginSubject['account'],
+  token?: LoginSubject['token'],
+): LoginSubject {
+  return {
+    account: account ? { uid: account.uid, name: account.name } : null,
+    token: token ? { tid: token.tid } : null,
+    mechanism,
+    fingerprint,
+  };
 }
 
 /** A secret was tested and does not open a session. Everything that counts as a failed login is one of these. */
@@ -58,7 +73,7 @@ export function tlsRequired({ startup }: LoginClient): GatewayError {
  */
 export function requireEnabled(client: LoginClient, account: AccountCredentials, mechanism: Mechanism): void {
   if (!account.disabled) return;
-  const subject = { account, token: null, mechanism, fingerprint: account.uid };
+  const subject = subjectOf(mechanism, account.uid, account);
   throw refused(client, 'login.owner_disabled', `user "${account.name}" is disabled or removed`, subject);
 }
 
@@ -89,7 +104,7 @@ export function requireLive(
     CODES[standing],
     `token ${token.tid} of ${account.name}: ${standing.replaceAll('_', ' ')}`,
     tokenFault(client.startup.user, standing, found, mechanism, now),
-    { account, token, mechanism, fingerprint: token.tid },
+    subjectOf(mechanism, token.tid, account, token),
   );
 }
 

@@ -1,6 +1,6 @@
 import { mockParameters } from './mock.ts';
 import { provedByToken } from './proved.ts';
-import { refused, requireLive } from './refusal.ts';
+import { refused, requireLive, subjectOf } from './refusal.ts';
 import { proveByScram } from './sasl.ts';
 import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
 
@@ -27,12 +27,7 @@ export async function logInTokenByScram(
       found === null
         ? (['login.unknown_token', `no token has the id ${tid}`] as const)
         : (['login.wrong_secret', `the proof does not fit token ${tid}`] as const);
-    throw refused(client, code, message, {
-      account: found?.account ?? null,
-      token: found?.token ?? null,
-      mechanism,
-      fingerprint: null,
-    });
+    throw refused(client, code, message, subjectOf(mechanism, null, found?.account, found?.token));
   }
   requireLive(client, found, mechanism, deps.clock.now());
   return { kind: 'proved', principal: provedByToken(found, mechanism), preface };

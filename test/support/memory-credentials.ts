@@ -33,7 +33,7 @@ export class MemoryCredentials implements Credentials {
       ...rest
     }: { password?: string } & Partial<Omit<AccountCredentials, 'password' | 'name'>> = {},
   ): Promise<AccountCredentials> {
-    const parameters = { salt: newSalt(), iterations: FEW_ITERATIONS };
+    const parameters = { salt: newSalt(), iterations: rest.scramIterations ?? FEW_ITERATIONS };
     const account: AccountCredentials = {
       uid: randomUUID(),
       name,
