@@ -1,5 +1,13 @@
 import { isUtf8 } from 'node:buffer';
-import saslprep from '@mongodb-js/saslprep';
+import {
+  includes,
+  LEFT_TO_RIGHT,
+  MAPPED_TO_NOTHING,
+  NON_ASCII_SPACE,
+  PROHIBITED,
+  RIGHT_TO_LEFT,
+  UNASSIGNED,
+} from './stringprep-tables.ts';
 
 /**
  * Password preparation as PostgreSQL does it (`pg_saslprep` in src/common/saslprep.c and its callers): SASLprep (RFC 4013),
@@ -11,18 +19,40 @@ import saslprep from '@mongodb-js/saslprep';
 export function preparePassword(password: string | Buffer): Buffer {
   const raw = typeof password === 'string' ? Buffer.from(password, 'utf8') : password;
   if (isAscii(raw) || !isUtf8(raw)) return raw;
-  return saslprepOrNull(raw.toString('utf8')) ?? raw;
+  const prepared = saslprep(raw.toString('utf8'));
+  return prepared === null ? raw : Buffer.from(prepared, 'utf8');
 }
 
 function isAscii(bytes: Buffer): boolean {
   return bytes.every((byte) => byte < 0x80);
 }
 
-function saslprepOrNull(text: string): Buffer | null {
-  try {
-    return Buffer.from(saslprep(text), 'utf8');
-  } catch {
-    // The package tells "prohibited" by throwing, PostgreSQL answers it by using the password as it is.
-    return null;
-  }
+/**
+ * RFC 4013, section 2, but like PostgreSQL with the checks before normalisation instead of after it: a secret must give the
+ * same keys here and there, also where a compatibility character would become something harmless.
+ * @returns null for what is prohibited
+ */
+function saslprep(text: string): string | null {
+  const mapped = Array.from(text, codeOf)
+    .filter((code) => includes(NON_ASCII_SPACE, code) || !includes(MAPPED_TO_NOTHING, code))
+    .map((code) => (includes(NON_ASCII_SPACE, code) ? 0x20 : code));
+  if (mapped.length === 0) return null;
+  if (mapped.some((code) => includes(PROHIBITED, code) || includes(UNASSIGNED, code))) return null;
+  if (!hasOneDirection(mapped)) return null;
+  return mapped
+    .map((code) => String.fromCodePoint(code))
+    .join('')
+    .normalize('NFKC');
+}
+
+/** RFC 3454, section 6: right-to-left text holds nothing left-to-right, and begins and ends right-to-left. */
+function hasOneDirection(codes: readonly number[]): boolean {
+  const isRightToLeft = (code: number | undefined) => code !== undefined && includes(RIGHT_TO_LEFT, code);
+  if (!codes.some(isRightToLeft)) return true;
+  if (codes.some((code) => includes(LEFT_TO_RIGHT, code))) return false;
+  return isRightToLeft(codes[0]) && isRightToLeft(codes.at(-1));
+}
+
+function codeOf(character: string): number {
+  return character.codePointAt(0) ?? 0;
 }
