@@ -1,5 +1,4 @@
 import { Hono, type MiddlewareHandler } from 'hono';
-import { requestId } from 'hono/request-id';
 import { RequestError } from '../core/errors.ts';
 import { Callers } from './auth/callers.ts';
 import { SignIn } from './auth/sign-in.ts';
@@ -9,14 +8,19 @@ import type { HttpDeps } from './deps.ts';
 import { dremioCloud } from './dremio/cloud.ts';
 import { dremioSoftware } from './dremio/software.ts';
 import type { HttpContext, HttpEnv } from './env.ts';
-import { facadeOf, type Facade } from './facade.ts';
+import { facadeOf, renderFailure, type Facade } from './facade.ts';
 import { failureOf, type Failure } from './failure.ts';
 import { healthRoutes } from './health.ts';
 import { httpMetrics, type HttpMetrics } from './metrics.ts';
 import { native } from './native/facade.ts';
+import { requestIdOf } from './request-id.ts';
+import { createScreen, type Screen } from './screen.ts';
 import { securityHeaders } from './security-headers.ts';
 
-/** Counts and times answers by facade. */
+/** The application, and what a listener may ask before it bothers the application. */
+export type HttpApp = Hono<HttpEnv> & { readonly screen: Screen };
+
+/** Gives each request an id, and counts and times its answer by facade. */
 function observed(
   facades: readonly Facade[],
   metrics: HttpMetrics,
@@ -24,22 +28,20 @@ function observed(
 ): MiddlewareHandler<HttpEnv> {
   return async (c, next) => {
     const startMs = deps.clock.monotonicMs();
+    const requestId = requestIdOf(c.req.header('x-request-id'));
+    c.set('requestId', requestId);
+    c.header('x-request-id', requestId);
     await next();
     const name = facadeOf(facades, c.req.path)?.name ?? 'other';
     metrics.answered(name, c.res.status, (deps.clock.monotonicMs() - startMs) / 1000);
   };
 }
 
-/** Paths that belong to nobody. */
-function renderPlainly(c: HttpContext, { status, message }: Failure): Response {
-  return c.text(`${message}\n`, status);
-}
-
 /**
  * All interfaces as one application, each answering errors in its own product's words.
  * It holds no state but what guards against floods; several processes can serve it side by side.
  */
-export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
+export function createHttpApp(deps: HttpDeps): HttpApp {
   const metrics = httpMetrics(deps.registry);
   const callers = new Callers(deps, metrics);
   const signIn = new SignIn(deps);
@@ -52,16 +54,16 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
   ];
 
   const answer = (c: HttpContext, failure: Failure): Response => {
-    const { renderError } = facadeOf(facades, c.req.path) ?? { renderError: renderPlainly };
-    const response = renderError(c, failure);
-    if (failure.retryAfterSeconds !== null) {
-      response.headers.set('retry-after', String(failure.retryAfterSeconds));
-    }
-    return response;
+    const { status, headers, body } = renderFailure(
+      facadeOf(facades, c.req.path),
+      failure,
+      c.get('requestId'),
+    );
+    return body === null ? c.body(null, status, { ...headers }) : c.body(body, status, { ...headers });
   };
 
   const app = new Hono<HttpEnv>();
-  app.use(requestId({ limitLength: 64 }), securityHeaders(), observed(facades, metrics, deps));
+  app.use(securityHeaders(), observed(facades, metrics, deps));
   app.route('/', healthRoutes(deps.readiness, deps.clock));
   for (const { routes } of facades) app.route('/', routes);
   app.notFound((c) =>
@@ -74,5 +76,5 @@ export function createHttpApp(deps: HttpDeps): Hono<HttpEnv> {
     }
     return answer(c, failure);
   });
-  return app;
+  return Object.assign(app, { screen: createScreen({ facades, callers, metrics, deps }) });
 }

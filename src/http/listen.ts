@@ -10,10 +10,13 @@ import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { RequestError } from '../core/errors.ts';
 import { isLoopback } from '../core/address.ts';
+import type { ErrorAnswer } from './facade.ts';
 
 /** The part of a Hono application that a listener needs. */
 export interface FetchApp {
   fetch(request: Request, env: object): Response | Promise<Response>;
+  /** An answer that needs nothing but the headers, for which no Request is made. */
+  readonly screen?: (incoming: IncomingMessage) => ErrorAnswer | null;
 }
 
 export interface HttpListenOptions {
@@ -55,8 +58,11 @@ function makeServer(app: FetchApp, tls: SecureContextOptions | undefined): Liste
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
   });
-  const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void =>
-    void listener(incoming, outgoing);
+  const handle = (incoming: IncomingMessage, outgoing: ServerResponse): void => {
+    const refusal = app.screen?.(incoming) ?? null;
+    if (refusal === null) void listener(incoming, outgoing);
+    else outgoing.writeHead(refusal.status, refusal.headers).end(refusal.body ?? undefined);
+  };
   if (tls === undefined) {
     return { server: createHttpServer(LIMITS, handle), setTls: () => undefined };
   }

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { BlockList } from 'node:net';
 import type { Origin } from '../tokens/service.ts';
 import { clientAddress } from './address.ts';
@@ -10,14 +11,26 @@ function printable(text: string): string {
   return text.replace(/[^\x20-\x7e\u00a0-\ud7ff\ue000-\ufffd]/g, '').slice(0, MAX_APPLICATION_LENGTH);
 }
 
+/** The client's address; null when there is no socket. */
+export function addressOf(
+  { socket, headers }: IncomingMessage,
+  trustedProxies: BlockList | null,
+): string | null {
+  const forwarded = headers['x-forwarded-for'];
+  return clientAddress(
+    socket.remoteAddress,
+    Array.isArray(forwarded) ? forwarded.join() : forwarded,
+    trustedProxies,
+  );
+}
+
 /** Where a request comes from; the application is what User-Agent says. */
 export function originOf(c: HttpContext, trustedProxies: BlockList | null): Origin {
   // Without a listener (an application called directly) there are no bindings.
   const bindings = c.env as HttpContext['env'] | undefined;
-  const peer = bindings?.incoming.socket.remoteAddress;
   const agent = printable(c.req.header('user-agent') ?? '');
   return {
-    address: clientAddress(peer, c.req.header('x-forwarded-for'), trustedProxies),
+    address: bindings === undefined ? null : addressOf(bindings.incoming, trustedProxies),
     application: agent === '' ? null : agent,
   };
 }

@@ -12,7 +12,7 @@ import { RateLimited } from '../failure.ts';
 import type { HttpMetrics } from '../metrics.ts';
 import { originOf } from '../origin.ts';
 import { Gate } from './gate.ts';
-import { parseAuthorization } from './header.ts';
+import { parseAuthorization, type Presented } from './header.ts';
 import { FailureLimiter } from './limiter.ts';
 
 export type Proved = Extract<Authentication, { ok: true }>;
@@ -61,28 +61,29 @@ export class Callers {
   /** @throws RequestError request.unauthenticated, login.overloaded; RateLimited */
   async identify(c: HttpContext): Promise<Caller> {
     const presented = parseAuthorization(c.req.header('authorization'));
-    switch (presented.kind) {
-      case 'none':
-      case 'malformed':
-        return this.#refuse('shape');
-      case 'bearer':
-        return (await this.prove(presented.token, originOf(c, this.#deps.trustedProxies))).actor;
-      case 'basic': {
-        const origin = originOf(c, this.#deps.trustedProxies);
-        const { actor } = await this.prove(presented.secret, origin);
-        if (await this.#isNamed(actor, presented.user)) return actor;
-        this.#spend(origin);
-        return this.#refuse('looked_up');
-      }
-    }
+    const origin = originOf(c, this.#deps.trustedProxies);
+    if (presented.kind === 'bearer') return (await this.prove(presented.secret, origin)).actor;
+    if (presented.kind !== 'basic') throw this.#refuse('shape');
+    const { actor } = await this.prove(presented.secret, origin);
+    if (await this.#isNamed(actor, presented.user)) return actor;
+    this.#spend(origin);
+    throw this.#refuse('looked_up');
+  }
+
+  /** What can be told from memory alone: an error when the credential is bad or may not be looked up now, else null. */
+  screen(presented: Presented, address: string | null): RequestError | null {
+    if (presented.kind === 'none' || presented.kind === 'malformed') return this.#refuse('shape');
+    const text = presented.secret.reveal();
+    if (!isWellFormed(text)) return this.#refuse('shape');
+    return this.#screenDigest(digestKey(text), address);
   }
 
   /** Who holds this personal access or session token. @throws as `identify` */
   async prove(secret: Secret, origin: Origin): Promise<Proved> {
-    if (!isWellFormed(secret.reveal())) return this.#refuse('shape');
-    const key = tokenDigest(secret.reveal()).toString('base64');
-    if (this.#bad.has(key)) return this.#refuse('remembered');
-    if (!this.#good.has(key)) this.#checkLimit(origin);
+    if (!isWellFormed(secret.reveal())) throw this.#refuse('shape');
+    const key = digestKey(secret.reveal());
+    const refusal = this.#screenDigest(key, origin.address);
+    if (refusal !== null) throw refusal;
     const answer = await this.#gate.run(() => this.#deps.authenticator.bearer(secret, origin));
     if (answer.ok) {
       this.#good.set(key, true);
@@ -93,19 +94,21 @@ export class Callers {
       ttl: answer.reason === 'login.unknown_token' ? UNKNOWN_MS : DEAD_MS,
     });
     this.#spend(origin);
-    return this.#refuse('looked_up');
+    throw this.#refuse('looked_up');
   }
 
-  #refuse(how: Parameters<HttpMetrics['refused']>[0]): never {
-    this.#metrics.refused(how);
-    throw new RequestError('request.unauthenticated', 'No valid credential.');
-  }
-
-  #checkLimit({ address }: Origin): void {
+  #screenDigest(key: string, address: string | null): RequestError | null {
+    if (this.#bad.has(key)) return this.#refuse('remembered');
+    if (this.#good.has(key)) return null;
     const waitMs = this.#failures.waitMs(addressBlock(address ?? ''));
-    if (waitMs === 0) return;
+    if (waitMs === 0) return null;
     this.#metrics.refused('limited');
-    throw new RateLimited(waitMs);
+    return new RateLimited(waitMs);
+  }
+
+  #refuse(how: Parameters<HttpMetrics['refused']>[0]): RequestError {
+    this.#metrics.refused(how);
+    return new RequestError('request.unauthenticated', 'No valid credential.');
   }
 
   #spend({ address }: Origin): void {
@@ -119,4 +122,9 @@ export class Callers {
     const { email } = await this.#deps.accounts.getUser(actor, { uid: actor.uid });
     return email?.toLowerCase() === user.toLowerCase();
   }
+}
+
+/** Under which a credential is remembered: not the credential itself. */
+function digestKey(text: string): string {
+  return tokenDigest(text).toString('base64');
 }

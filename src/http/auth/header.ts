@@ -4,7 +4,7 @@ import { Secret } from '../../core/secret.ts';
 export type Presented =
   | { readonly kind: 'none' }
   | { readonly kind: 'malformed' }
-  | { readonly kind: 'bearer'; readonly token: Secret }
+  | { readonly kind: 'bearer'; readonly secret: Secret }
   /** RFC 7617, user name in UTF-8. */
   | { readonly kind: 'basic'; readonly user: string; readonly secret: Secret };
 
@@ -17,7 +17,7 @@ const DREMIO_PREFIX = '_dremio';
 function bearer(text: string): Presented {
   const token = text.startsWith(DREMIO_PREFIX) ? text.slice(DREMIO_PREFIX.length) : text;
   // RFC 6750 b64token; anything else can be no token of ours.
-  return /^[A-Za-z0-9._~+/=-]+$/.test(token) ? { kind: 'bearer', token: new Secret(token) } : MALFORMED;
+  return /^[A-Za-z0-9._~+/=-]+$/.test(token) ? { kind: 'bearer', secret: new Secret(token) } : MALFORMED;
 }
 
 function basic(text: string): Presented {

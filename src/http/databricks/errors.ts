@@ -1,6 +1,6 @@
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import { RequestError, type ErrorCode } from '../../core/errors.ts';
-import type { HttpContext } from '../env.ts';
+import { jsonAnswer, type ErrorAnswer } from '../facade.ts';
 import type { Failure } from '../failure.ts';
 
 interface Shape {
@@ -36,12 +36,13 @@ const SHAPES: Partial<Record<ErrorCode, Shape>> = {
 const INTERNAL: Shape = { status: 500, errorCode: 'INTERNAL_ERROR' };
 
 /** `{"error_code","message"}`; a bad credential has a number for a code, as there. */
-export function renderDatabricksError(c: HttpContext, failure: Failure): Response {
+export function renderDatabricksError(failure: Failure): ErrorAnswer {
   if (failure.code === 'request.unauthenticated') {
-    return c.json({ error_code: 403, message: 'Invalid access token.' }, 403);
+    return jsonAnswer(403, { error_code: 403, message: 'Invalid access token.' });
   }
   const shape = SHAPES[failure.code] ?? INTERNAL;
-  return c.json({ error_code: shape.errorCode, message: shape.message ?? failure.message }, shape.status);
+  const message = shape.message ?? failure.message;
+  return jsonAnswer(shape.status, { error_code: shape.errorCode, message });
 }
 
 export function noToken(id: string): RequestError {

@@ -30,5 +30,6 @@ export function databricks(deps: HttpDeps, callers: Callers): Facade {
     });
   });
 
-  return { name: 'databricks', prefixes: ['/api/2.0'], routes, renderError: renderDatabricksError };
+  const prefixes = ['/api/2.0'];
+  return { name: 'databricks', prefixes, openPaths: [], routes, renderError: renderDatabricksError };
 }

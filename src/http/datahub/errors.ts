@@ -1,6 +1,6 @@
 import { GraphQLError } from 'graphql';
 import type { ErrorCode } from '../../core/errors.ts';
-import type { HttpContext } from '../env.ts';
+import { jsonAnswer, type ErrorAnswer } from '../facade.ts';
 import type { Failure } from '../failure.ts';
 
 const UNAUTHORIZED = 'Unauthorized to perform this action. Please contact your DataHub administrator.';
@@ -41,6 +41,6 @@ export function graphqlError(failure: Failure): GraphQLError {
 }
 
 /** What fails before GraphQL is reached: no credential, a body that is no JSON. */
-export function renderDatahubError(c: HttpContext, failure: Failure): Response {
-  return c.json({ errors: [datahubError(failure)] }, failure.status);
+export function renderDatahubError(failure: Failure): ErrorAnswer {
+  return jsonAnswer(failure.status, { errors: [datahubError(failure)] });
 }

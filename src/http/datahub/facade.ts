@@ -112,8 +112,9 @@ export function datahub(deps: HttpDeps, callers: Callers): Facade {
     routes.use(path, callers.required());
     routes.post(path, async (c) => {
       const params = await readJson(c, Params);
-      return yoga.fetch(checkedRequest(c, params), { caller: c.get('caller') });
+      const answer = await yoga.fetch(checkedRequest(c, params), { caller: c.get('caller') });
+      return c.body(await answer.text(), 200, { 'content-type': 'application/json' });
     });
   }
-  return { name: 'datahub', prefixes: [...PATHS], routes, renderError: renderDatahubError };
+  return { name: 'datahub', prefixes: [...PATHS], openPaths: [], routes, renderError: renderDatahubError };
 }

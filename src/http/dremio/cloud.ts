@@ -11,5 +11,5 @@ export function dremioCloud(deps: HttpDeps, callers: Callers): Facade {
   const routes = new Hono<HttpEnv>();
   routes.use('/v0/*', callers.required());
   userTokenRoutes(routes, deps, { base: '/v0/user', time: (time) => time.getTime() });
-  return { name: 'dremio_cloud', prefixes: ['/v0'], routes, renderError: renderDremioError };
+  return { name: 'dremio_cloud', prefixes: ['/v0'], openPaths: [], routes, renderError: renderDremioError };
 }

@@ -1,4 +1,4 @@
-import type { HttpContext } from '../env.ts';
+import { jsonAnswer, type ErrorAnswer } from '../facade.ts';
 import type { Failure } from '../failure.ts';
 
 export interface DremioError {
@@ -12,6 +12,7 @@ export function dremioError(errorMessage: string): DremioError {
 }
 
 /** A bad or missing bearer gets 401 without a body; everything else Dremio's error object. */
-export function renderDremioError(c: HttpContext, { status, message }: Failure): Response {
-  return status === 401 ? c.body(null, 401) : c.json(dremioError(message), status);
+export function renderDremioError({ status, message }: Failure): ErrorAnswer {
+  if (status === 401) return { status, headers: {}, body: null };
+  return jsonAnswer(status, dremioError(message));
 }

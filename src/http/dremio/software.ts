@@ -40,6 +40,7 @@ export function dremioSoftware(deps: HttpDeps, callers: Callers, signIn: SignIn)
   return {
     name: 'dremio_software',
     prefixes: ['/apiv2', '/api/v3', '/oauth'],
+    openPaths: ['/apiv2/login', '/oauth/token'],
     routes,
     renderError: renderDremioError,
   };

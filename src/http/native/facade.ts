@@ -4,8 +4,8 @@ import type { Callers } from '../auth/callers.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import { MAX_JSON_DEPTH, readText } from '../body.ts';
 import type { HttpDeps } from '../deps.ts';
-import type { HttpContext, HttpEnv } from '../env.ts';
-import type { Facade } from '../facade.ts';
+import type { HttpEnv } from '../env.ts';
+import { jsonAnswer, type ErrorAnswer, type Facade } from '../facade.ts';
 import type { Failure } from '../failure.ts';
 import { parseJson } from '../json.ts';
 import { nativeRoutes, type NativeRoutes } from './describe.ts';
@@ -18,8 +18,11 @@ import { leakRoutes, signInRoutes, signOutRoutes } from './sign-in.ts';
 import { tokenRoutes } from './tokens.ts';
 import { userRoutes } from './users.ts';
 
+/** Who calls these has no credential yet, or needs none. */
+const SIGN_IN_PATHS = ['/api/v1/session', '/api/v1/leaked-tokens'];
+
 /** RFC 9457 */
-function renderProblem(c: HttpContext, failure: Failure): Response {
+function renderProblem(failure: Failure, requestId: string): ErrorAnswer {
   const { status, code, message, issues } = failure;
   const problem = {
     type: 'about:blank',
@@ -27,11 +30,13 @@ function renderProblem(c: HttpContext, failure: Failure): Response {
     status,
     detail: message,
     code,
-    requestId: c.get('requestId'),
+    requestId,
     ...(issues.length > 0 ? { errors: issues } : {}),
   };
-  if (status === 401) c.header('www-authenticate', 'Bearer realm="patgate"');
-  return c.body(JSON.stringify(problem), status, { 'content-type': 'application/problem+json' });
+  return jsonAnswer(status, problem, {
+    'content-type': 'application/problem+json',
+    ...(status === 401 ? { 'www-authenticate': 'Bearer realm="patgate"' } : {}),
+  });
 }
 
 /** Reads the body within limits before the validators do, and hands them what was read. */
@@ -74,7 +79,7 @@ function describeApi(routes: NativeRoutes, version: string): void {
 export function native(deps: HttpDeps, callers: Callers, signIn: SignIn): Facade {
   const routes = nativeRoutes();
   describeApi(routes, deps.product.version);
-  for (const path of ['/api/v1/session', '/api/v1/leaked-tokens']) routes.on('POST', path, boundedBody());
+  for (const path of SIGN_IN_PATHS) routes.on('POST', path, boundedBody());
   signInRoutes(routes, deps, signIn);
   leakRoutes(routes, deps);
   routes.use('/api/v1/*', callers.required(), boundedBody());
@@ -88,5 +93,11 @@ export function native(deps: HttpDeps, callers: Callers, signIn: SignIn): Facade
   policyRoutes(routes, deps);
   sessionRoutes(routes, deps);
   auditRoutes(routes, deps);
-  return { name: 'native', prefixes: ['/api/v1', '/openapi.json'], routes, renderError: renderProblem };
+  return {
+    name: 'native',
+    prefixes: ['/api/v1', '/openapi.json'],
+    openPaths: [...SIGN_IN_PATHS, '/openapi.json'],
+    routes,
+    renderError: renderProblem,
+  };
 }

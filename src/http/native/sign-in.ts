@@ -56,7 +56,7 @@ export function signOutRoutes(routes: NativeRoutes, { authenticator }: HttpDeps)
   });
   routes.openapi(logout, async (c) => {
     const presented = parseAuthorization(c.req.header('authorization'));
-    if (presented.kind === 'bearer') await authenticator.endSession(presented.token);
+    if (presented.kind === 'bearer') await authenticator.endSession(presented.secret);
     return c.body(null, 204);
   });
 }

@@ -6,7 +6,7 @@ const base64 = (text: string): string => Buffer.from(text).toString('base64');
 /** The secret made visible, so that tables can compare it. */
 function parsed(header: string | undefined): unknown {
   const presented = parseAuthorization(header);
-  if (presented.kind === 'bearer') return ['bearer', presented.token.reveal()];
+  if (presented.kind === 'bearer') return ['bearer', presented.secret.reveal()];
   if (presented.kind === 'basic') return ['basic', presented.user, presented.secret.reveal()];
   return presented.kind;
 }
