@@ -54,8 +54,11 @@ class AuditLog implements Audit {
     this.#writing ??= this.#writeAll();
   }
 
-  async append(entry: AuditEntry, trx: StoreTransaction): Promise<void> {
-    await this.#appendAll([entry], trx);
+  async append(entries: AuditEntry | readonly AuditEntry[], trx: StoreTransaction): Promise<void> {
+    const all = isOne(entries) ? [entries] : entries;
+    for (let start = 0; start < all.length; start += BATCH) {
+      await this.#appendAll(all.slice(start, start + BATCH), trx);
+    }
   }
 
   async list(query: AuditQuery = {}): Promise<readonly AuditRow[]> {
@@ -136,4 +139,8 @@ class AuditLog implements Audit {
     await trx.insertInto('audit').values(rows).execute();
     await trx.updateTable('audit_head').set({ seq: last.seq, hash: last.hash }).where('id', '=', 1).execute();
   }
+}
+
+function isOne(entries: AuditEntry | readonly AuditEntry[]): entries is AuditEntry {
+  return !Array.isArray(entries);
 }

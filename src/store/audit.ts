@@ -92,8 +92,11 @@ export interface Audit {
    * again, and what can not be kept in memory any longer is counted and logged.
    */
   note(entry: AuditEntry): void;
-  /** Written as part of a transaction: for changes, so that none goes without its row. */
-  append(entry: AuditEntry, trx: StoreTransaction): Promise<void>;
+  /**
+   * Written as part of a transaction: for changes, so that none goes without its row. Comes last in it, since all others who
+   * append wait from then on.
+   */
+  append(entries: AuditEntry | readonly AuditEntry[], trx: StoreTransaction): Promise<void>;
   /** Newest first. */
   list(query?: AuditQuery): Promise<readonly AuditRow[]>;
   /** Reads the whole chain. Finds a row that was changed, deleted or inserted. */

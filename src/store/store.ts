@@ -35,6 +35,8 @@ export interface Store {
   read<Row extends pg.QueryResultRow>(statement: Prepared, values: readonly unknown[]): Promise<Row[]>;
   /** Runs `work` in a transaction, again from its beginning when the store says that two of them met. */
   transaction<T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T>;
+  /** Runs `action` once the transaction, one of this store's, has committed; never when it has not. */
+  afterCommit(trx: StoreTransaction, action: () => void): void;
   /** A connection of its own, for LISTEN. The caller ends it. */
   connect(): Promise<pg.Client>;
   /** Whether the store has NOTIFY; asked once. */
@@ -68,6 +70,7 @@ export function openStore(options: StoreOptions): Store {
     dialect: new PostgresDialect({ pool: guardedPool(pool) }),
   }).withSchema(SCHEMA);
   const hasNotify = once(() => probeNotify(db));
+  const actions = new WeakMap<StoreTransaction, (() => void)[]>();
   let closing: Promise<void> | null = null;
 
   return {
@@ -75,7 +78,21 @@ export function openStore(options: StoreOptions): Store {
     read: (statement, values) => read(pool, statement, values),
     async transaction(work) {
       await hasNotify();
-      return retried(() => db.transaction().execute(work));
+      const todo: (() => void)[] = [];
+      const answer = await retried(() => {
+        todo.length = 0;
+        return db.transaction().execute((trx) => {
+          actions.set(trx, todo);
+          return work(trx);
+        });
+      });
+      for (const action of todo) action();
+      return answer;
+    },
+    afterCommit(trx, action) {
+      const todo = actions.get(trx);
+      if (todo === undefined) throw new Error('not a transaction of this store');
+      todo.push(action);
     },
     connect: () => connectClient(base),
     hasNotify,

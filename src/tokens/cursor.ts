@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import { RequestError } from '../core/errors.ts';
+import type { TokenSort } from './views.ts';
+
+const TIME = z.union([z.iso.datetime(), z.enum(['infinity', '-infinity'])]);
+
+const CursorShape = z.discriminatedUnion('sort', [
+  z.object({
+    sort: z.enum(['createdAt', 'expiresAt', 'lastUsedAt']),
+    direction: z.enum(['asc', 'desc']),
+    key: TIME,
+    tid: z.uuid(),
+  }),
+  z.object({
+    sort: z.enum(['label', 'owner']),
+    direction: z.enum(['asc', 'desc']),
+    key: z.string().max(1000),
+    tid: z.uuid(),
+  }),
+]);
+
+/** The last row of a page: the next one goes on behind it, whatever was added or revoked in between. */
+export type Cursor = z.infer<typeof CursorShape>;
+
+export function encodeCursor(cursor: {
+  readonly sort: TokenSort;
+  readonly direction: 'asc' | 'desc';
+  readonly key: string;
+  readonly tid: string;
+}): string {
+  return Buffer.from(JSON.stringify(cursor)).toString('base64url');
+}
+
+/** @throws RequestError request.invalid, also for a cursor of a list that is sorted otherwise */
+export function decodeCursor(text: string, sort: TokenSort, direction: 'asc' | 'desc'): Cursor {
+  const cursor = CursorShape.safeParse(parseJson(Buffer.from(text, 'base64url').toString('utf8')));
+  if (cursor.success && cursor.data.sort === sort && cursor.data.direction === direction) return cursor.data;
+  throw new RequestError('request.invalid', 'The cursor is not one of this list.');
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return null;
+  }
+}

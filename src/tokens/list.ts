@@ -1,0 +1,172 @@
+import { sql, type RawBuilder } from 'kysely';
+import type { Actor } from '../accounts/actor.ts';
+import { demandPrivilege } from '../accounts/permission.ts';
+import { DAY_MS } from '../core/duration.ts';
+import { RequestError } from '../core/errors.ts';
+import { decodeCursor, encodeCursor, type Cursor } from './cursor.ts';
+import type { TokenServiceDeps } from './service-deps.ts';
+import type { TokenStanding } from './standing.ts';
+import { GRANTS_OF_OWNER, selectViews, VIEW_SOURCE, viewOf, type TokenViewRow } from './view-rows.ts';
+import type { ListQuery, TokenPage, TokenSort } from './views.ts';
+
+type Condition = RawBuilder<unknown>;
+
+const DEFAULT_LIMIT = 100;
+const MOST_ROWS = 1000;
+const MOST_OFFSET = 100_000;
+const UNUSED_MS = 30 * DAY_MS;
+const SOON_MS = 7 * DAY_MS;
+
+/** Expressions of the indexes of the tokens table; the tid makes each order total. */
+const SORT_KEYS: Readonly<Record<TokenSort, Condition>> = {
+  createdAt: sql`t.created_at`,
+  expiresAt: sql`coalesce(t.expires_at, 'infinity'::timestamptz)`,
+  lastUsedAt: sql`coalesce(t.last_used_at, '-infinity'::timestamptz)`,
+  label: sql`t.label`,
+  owner: sql`u.name`,
+};
+
+export async function list(
+  { store, clock }: TokenServiceDeps,
+  actor: Actor,
+  query: ListQuery,
+): Promise<TokenPage> {
+  const now = clock.now();
+  const { sort = 'createdAt', direction = 'desc' } = query;
+  const limit = within('limit', query.limit ?? DEFAULT_LIMIT, 1, MOST_ROWS);
+  const offset = within('offset', query.offset ?? 0, 0, MOST_OFFSET);
+  const where = conditions(actor, query, now);
+  if (query.cursor !== undefined && query.cursor !== null) {
+    where.push(behind(decodeCursor(query.cursor, sort, direction), sort, direction));
+  }
+  const order = direction === 'desc' ? sql`desc` : sql`asc`;
+  // One more than asked for tells whether another page follows.
+  const { rows } = await selectViews(
+    sql`${all(where)} order by ${SORT_KEYS[sort]} ${order}, t.tid ${order} limit ${limit + 1} offset ${offset}`,
+  ).execute(store.db);
+  const items = rows.slice(0, limit);
+  const last = rows.length > limit ? items.at(-1) : undefined;
+  return {
+    items: items.map((row) => viewOf(row, now)),
+    nextCursor: last === undefined ? null : encodeCursor({ sort, direction, ...placeOf(last, sort) }),
+  };
+}
+
+export async function count(
+  { store, clock }: TokenServiceDeps,
+  actor: Actor,
+  query: ListQuery,
+): Promise<number> {
+  const where = conditions(actor, query, clock.now());
+  const { rows } = await sql<{ n: number }>`select count(*) as n from ${VIEW_SOURCE} ${all(where)}`.execute(
+    store.db,
+  );
+  return rows[0]?.n ?? 0;
+}
+
+function conditions(actor: Actor, query: ListQuery, now: Date): Condition[] {
+  const where: Condition[] = [sql`p.id = 1`];
+  const owner = visibleOwner(actor, query.owner);
+  if (owner !== null) where.push(sql`t.uid = ${owner}`);
+  if (query.createdBy !== undefined) where.push(sql`t.creator_uid = ${uuid(query.createdBy)}`);
+  if (query.states !== undefined) where.push(...inStates(query.states, now));
+  if (query.search !== undefined && query.search !== '') where.push(matches(query.search));
+  if (query.quick !== undefined) where.push(quick(query.quick, now));
+  const between = (column: Condition, from: Date | undefined, before: Date | undefined): void => {
+    if (from !== undefined) where.push(sql`${column} >= ${from}`);
+    if (before !== undefined) where.push(sql`${column} < ${before}`);
+  };
+  between(sql`t.created_at`, query.createdFrom, query.createdBefore);
+  between(sql`t.expires_at`, query.expiresFrom, query.expiresBefore);
+  between(sql`t.last_used_at`, query.lastUsedFrom, query.lastUsedBefore);
+  return where;
+}
+
+/** @returns null: everyone's */
+function visibleOwner(actor: Actor, asked: string | undefined): string | null {
+  if (asked !== undefined && asked !== actor.uid) demandPrivilege(actor, 'manage_all');
+  if (asked !== undefined) return uuid(asked);
+  if (actor.privileges.has('manage_all')) return null;
+  if (actor.uid === null) demandPrivilege(actor, 'manage_all');
+  return actor.uid;
+}
+
+/** The order of tokenStanding, in SQL. */
+function inStates(states: readonly TokenStanding[], now: Date): Condition[] {
+  const where: Condition[] = [
+    sql`case
+      when t.revoked_at is not null or t.retires_at <= ${now} then 'revoked'
+      when t.expires_at <= ${now} then 'expired'
+      when u.disabled_at is not null or u.removed_at is not null then 'owner_disabled'
+      when p.create_and_use <> 'everyone' and not exists (${GRANTS_OF_OWNER}) then 'no_privilege'
+      when not p.tokens_enabled then 'tokens_off'
+      else 'live' end = any(${[...states]}::text[])`,
+  ];
+  // Says nothing new, but is what an index can be searched by.
+  if (!states.includes('revoked')) where.push(sql`t.revoked_at is null`);
+  return where;
+}
+
+function matches(search: string): Condition {
+  const escaped = search
+    .slice(0, 200)
+    .replaceAll('\0', '')
+    .replace(/[\\%_]/g, '\\$&');
+  const anywhere = `%${escaped}%`;
+  return sql`(t.label ilike ${anywhere} or t.description ilike ${anywhere} or u.name ilike ${anywhere}
+    or t.prefix ilike ${`${escaped}%`})`;
+}
+
+function quick(which: NonNullable<ListQuery['quick']>, now: Date): Condition {
+  const fromNow = (ms: number): Date => new Date(now.getTime() + ms);
+  const undead = sql`t.revoked_at is null and (t.retires_at is null or t.retires_at > ${now})
+    and (t.expires_at is null or t.expires_at > ${now})`;
+  switch (which) {
+    case 'inactive_owners':
+      return sql`(${undead} and (u.disabled_at is not null or u.removed_at is not null))`;
+    case 'no_expiry':
+      return sql`(${undead} and t.expires_at is null)`;
+    case 'unused':
+      return sql`(${undead} and coalesce(t.last_used_at, t.created_at) < ${fromNow(-UNUSED_MS)})`;
+    case 'expiring_soon':
+      return sql`(${undead} and t.expires_at < ${fromNow(SOON_MS)})`;
+  }
+}
+
+function behind({ key, tid }: Cursor, sort: TokenSort, direction: 'asc' | 'desc'): Condition {
+  const value = sort === 'label' || sort === 'owner' ? sql`${key}` : sql`${key}::timestamptz`;
+  const compare = direction === 'desc' ? sql`<` : sql`>`;
+  return sql`(${SORT_KEYS[sort]}, t.tid) ${compare} (${value}, ${tid}::uuid)`;
+}
+
+function placeOf(row: TokenViewRow, sort: TokenSort): { key: string; tid: string } {
+  const { tid } = row;
+  switch (sort) {
+    case 'createdAt':
+      return { key: row.created_at.toISOString(), tid };
+    case 'expiresAt':
+      return { key: row.expires_at?.toISOString() ?? 'infinity', tid };
+    case 'lastUsedAt':
+      return { key: row.last_used_at?.toISOString() ?? '-infinity', tid };
+    case 'label':
+      return { key: row.label, tid };
+    case 'owner':
+      return { key: row.owner, tid };
+  }
+}
+
+function all(where: readonly Condition[]): Condition {
+  return sql`where ${sql.join(where, sql` and `)}`;
+}
+
+function within(what: string, value: number, least: number, most: number): number {
+  if (Number.isInteger(value) && value >= least && value <= most) return value;
+  throw new RequestError('request.invalid', `The ${what} must be a whole number from ${least} to ${most}.`);
+}
+
+const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+function uuid(text: string): string {
+  if (UUID.test(text)) return text;
+  throw new RequestError('request.invalid', `"${text.slice(0, 60)}" is no uid.`);
+}
