@@ -43,7 +43,7 @@ describe('a store that cannot be used', () => {
   });
 
   it('somebody listens and says nothing', async () => {
-    const mute = createServer().listen(0, '127.0.0.1');
+    const mute = createServer((socket) => socket.resume()).listen(0, '127.0.0.1');
     await once(mute, 'listening');
     const { port } = mute.address() as { port: number };
     expect((await failure(`postgres://u:p@127.0.0.1:${port}/x`)).code).toBe('store.unreachable');
