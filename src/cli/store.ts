@@ -2,7 +2,7 @@ import type { Command } from 'commander';
 import type { Config } from '../config/config.ts';
 import { createLog, type Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
-import { ensureEmbedded } from '../embedded/embedded.ts';
+import { ensureEmbedded, type Embedded } from '../embedded/embedded.ts';
 import { openStore, type Store } from '../store/store.ts';
 import { configOf } from './config-flags.ts';
 import type { Terminal } from './terminal.ts';
@@ -11,7 +11,8 @@ export interface OpenedStore {
   readonly store: Store;
   readonly config: Config;
   readonly log: Log;
-  readonly isEmbedded: boolean;
+  /** Null when the store is the operator's own. */
+  readonly embedded: Embedded | null;
 }
 
 /**
@@ -27,10 +28,10 @@ export async function withStore<T>(
   // People wait for this; what the modules log is for them only when they ask for it.
   const log = createLog(origins.has('log.level') ? config.log.level : 'error');
   const { url } = config.store;
-  if (url !== null) return useStore(url, log, (store) => work({ store, config, log, isEmbedded: false }));
+  if (url !== null) return useStore(url, log, (store) => work({ store, config, log, embedded: null }));
   const embedded = await ensureEmbedded({ dataDir: config.dataDir, log });
   try {
-    return await useStore(embedded.storeUrl, log, (store) => work({ store, config, log, isEmbedded: true }));
+    return await useStore(embedded.storeUrl, log, (store) => work({ store, config, log, embedded }));
   } finally {
     await embedded.close();
   }

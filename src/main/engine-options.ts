@@ -2,6 +2,7 @@ import type { Config, EngineDefaults } from '../config/config.ts';
 import { MAIN_ENGINE } from '../config/names.ts';
 import type { Secret } from '../core/secret.ts';
 import type { EngineOptions } from '../upstream/engine.ts';
+import { Engines } from '../upstream/engines.ts';
 
 /** The demo engine that comes with the package. */
 export interface EmbeddedEngine {
@@ -20,6 +21,15 @@ export function engineOptions(config: Config, embedded: EmbeddedEngine | null): 
     return [optionsOf(MAIN_ENGINE, embedded.engineUrl, { ...config.engineDefaults, passwordsFile })];
   }
   return [...config.engines].map(([name, engine]) => optionsOf(name, engine.url, engine));
+}
+
+/**
+ * Reads everything that the engines need, and where database names lead.
+ * @throws RequestError config.invalid
+ */
+export function loadEngines(config: Config, embedded: EmbeddedEngine | null): Promise<Engines> {
+  const { databases, login } = config;
+  return Engines.load({ engines: engineOptions(config, embedded), databases, tokenUsers: login.tokenUsers });
 }
 
 function optionsOf(name: string, url: Secret, engine: EngineDefaults): EngineOptions {

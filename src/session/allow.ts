@@ -1,4 +1,4 @@
-import type { Principal } from '../accounts/principal.ts';
+import type { PrincipalFacts } from '../accounts/principal.ts';
 import { GatewayError, fatal } from '../core/errors.ts';
 import { networkList, addressIn } from '../core/networks.ts';
 import type { Peer } from './admit.ts';
@@ -8,7 +8,11 @@ import type { Peer } from './admit.ts';
  * the way and whom to ask, in the message itself: drivers drop hints.
  * @throws GatewayError login.database_not_allowed, login.network_not_allowed (28000)
  */
-export function checkAllowed(principal: Principal, peer: Peer, database: string): void {
+export function checkAllowed(
+  principal: Pick<PrincipalFacts, 'name' | 'databases' | 'token'>,
+  peer: Pick<Peer, 'address'>,
+  database: string,
+): void {
   if (principal.databases !== null && !principal.databases.includes(database)) {
     throw new GatewayError(
       'login.database_not_allowed',

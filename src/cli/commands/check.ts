@@ -53,9 +53,9 @@ async function* checkAll(command: Command, terminal: Terminal, config: Config): 
   if (config.engines.size === 0) yield ok('engine', 'the embedded demo');
 }
 
-async function checkStore({ store, isEmbedded }: OpenedStore): Promise<Finding> {
+async function checkStore({ store, embedded }: OpenedStore): Promise<Finding> {
   await store.ping();
-  const where = isEmbedded ? 'embedded' : 'reachable';
+  const where = embedded === null ? 'reachable' : 'embedded';
   const pending = await store.pendingMigrations();
   if (pending.length === 0) return ok('store', `${where}, schema up to date`);
   const text = `${where}; the schema lacks ${pending.join(', ')}: \`patgate migrate\` adds that`;
