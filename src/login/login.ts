@@ -1,4 +1,5 @@
 import { logInNamedInCleartext, logInTokenInCleartext } from './cleartext.ts';
+import { timed } from './even-out.ts';
 import { askFor, type Asked } from './method.ts';
 import { logInNamedByScram } from './named-scram.ts';
 import { LoginRefused } from './refusal.ts';
@@ -19,14 +20,19 @@ export async function login(client: LoginClient, deps: LoginDeps): Promise<Login
     encrypted: client.tls !== null,
     guessable: asked.kind === 'named',
   });
+  const { client: timedClient, evenOut } = timed(client, deps.clock);
   try {
-    const outcome = await ask(client, asked, deps);
+    const outcome = await ask(timedClient, asked, deps);
     if (outcome.kind === 'proved') admission.succeeded();
     else admission.dropped();
     return outcome;
   } catch (error) {
-    if (error instanceof LoginRefused) admission.failed(error.subject.fingerprint);
-    else admission.dropped();
+    if (error instanceof LoginRefused) {
+      admission.failed(error.subject.fingerprint);
+      await evenOut();
+    } else {
+      admission.dropped();
+    }
     throw error;
   }
 }

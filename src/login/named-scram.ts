@@ -1,6 +1,6 @@
 import type { AccountWithTokens, TokenCredential } from '../tokens/credentials.ts';
 import type { ServerKeys } from '../scram/keys.ts';
-import { mockParameters } from './mock.ts';
+import { mockParameters, NOBODY } from './mock.ts';
 import { provedByPassword, provedByToken } from './proved.ts';
 import { refused, requireEnabled, requireLive, subjectOf, type LoginRefused } from './refusal.ts';
 import { proveByScram, type ScramResult } from './sasl.ts';
@@ -28,7 +28,7 @@ export async function logInNamedByScram(client: LoginClient, deps: LoginDeps): P
     const owner = await deps.credentials.byName(user);
     const candidates = owner === null ? [] : candidatesOf(owner);
     const found: Found = { owner, candidates };
-    if (owner === null) return { found, ...mockParameters(storeSecret, user), candidates };
+    if (owner === null) return { found, ...mockParameters(storeSecret, user), candidates: [NOBODY] };
     const { scramSalt: salt, scramIterations: iterations } = owner.account;
     return { found, salt, iterations, candidates };
   });

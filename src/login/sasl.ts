@@ -6,7 +6,6 @@ import { encodeBackend } from '../wire/backend.ts';
 import { MAX_SASL_LENGTH } from '../wire/constants.ts';
 import { decodeSaslInitial, decodeSaslResponse } from '../wire/frontend.ts';
 import { clientMalformed } from '../wire/malformed.ts';
-import { padCandidates } from './mock.ts';
 import { nextPasswordMessage } from './password-message.ts';
 import type { LoginClient } from './types.ts';
 
@@ -52,7 +51,7 @@ export async function proveByScram<Found>(
   sendContinue(client, awaiting.reply);
   const response = await readResponse(client);
   if (response === null) return null;
-  const done = scramStep(() => awaiting.finish(response, padCandidates(candidates)));
+  const done = scramStep(() => awaiting.finish(response, candidates));
   const name = mechanism === 'SCRAM-SHA-256-PLUS' ? 'scram-sha-256-plus' : 'scram-sha-256';
   if (done.matched === null) return { found, mechanism: name, matched: null, preface: NOTHING };
   const preface = encodeBackend({ kind: 'authenticationSASLFinal', data: done.reply });

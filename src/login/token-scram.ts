@@ -1,4 +1,4 @@
-import { mockParameters } from './mock.ts';
+import { mockParameters, NOBODY } from './mock.ts';
 import { provedByToken } from './proved.ts';
 import { refused, requireLive, subjectOf } from './refusal.ts';
 import { proveByScram } from './sasl.ts';
@@ -16,7 +16,8 @@ export async function logInTokenByScram(
   const result = await proveByScram(client, async () => {
     const storeSecret = await deps.credentials.storeSecret();
     const found = await deps.credentials.byTid(tid);
-    if (found === null) return { found, ...mockParameters(storeSecret, client.startup.user), candidates: [] };
+    if (found === null)
+      return { found, ...mockParameters(storeSecret, client.startup.user), candidates: [NOBODY] };
     const { scramSalt: salt, scramIterations: iterations } = found.account;
     return { found, salt, iterations, candidates: [found.token] };
   });

@@ -1,0 +1,33 @@
+import type { Clock } from '../core/clock.ts';
+import type { LoginClient } from './types.ts';
+
+/** Far more than testing a proof against hundreds of secrets takes, and too little for a person to notice. */
+const STEP_MS = 20;
+
+/** A client, and how to wait until it can not tell from the time what happened to what it sent last. */
+export interface TimedClient {
+  readonly client: LoginClient;
+  /** Resolves a whole number of steps after the client's last message. */
+  readonly evenOut: () => Promise<void>;
+}
+
+/**
+ * Refusals leave at fixed distances from the message that they answer, so that the number of a user's secrets, or that there is
+ * no such user, does not show in microseconds.
+ */
+export function timed(client: LoginClient, clock: Clock): TimedClient {
+  let lastMessageMs = clock.monotonicMs();
+  const next: LoginClient['reader']['next'] = async (options) => {
+    const message = await client.reader.next(options);
+    lastMessageMs = clock.monotonicMs();
+    return message;
+  };
+  return {
+    client: { ...client, reader: { next } },
+    evenOut: () =>
+      new Promise((resolve) => {
+        const elapsedMs = clock.monotonicMs() - lastMessageMs;
+        clock.after(STEP_MS - (elapsedMs % STEP_MS), resolve);
+      }),
+  };
+}
