@@ -9,6 +9,9 @@ import type { GreetingFrame } from './greeting.ts';
 /** libpq takes an ErrorResponse over 30,000 bytes for nonsense (fe-connect.c, MAX_ERRLEN); nothing before login is longer. */
 const MAX_LENGTH = 30_000;
 
+/** A greeting is kept for as long as its session: real ones have a kilobyte or two. */
+const MAX_GREETING = 256 * 1024;
+
 /** What is left for the caller once errors, notices and version talk are dealt with. */
 export type LoginMessage = Exclude<
   EngineMessage,
@@ -21,6 +24,7 @@ export class EngineReader {
   readonly greeting: GreetingFrame[] = [];
   readonly #engine: string;
   readonly #reader: MessageReader;
+  #kept = 0;
 
   constructor(engine: string, transport: Transport, signal: AbortSignal) {
     this.#engine = engine;
@@ -47,10 +51,10 @@ export class EngineReader {
           // Protocol 3.0 without options was asked for, which is the least there is: nothing is left to negotiate.
           throw this.malformed('NegotiateProtocolVersion in answer to protocol 3.0');
         case 'noticeResponse':
-          this.greeting.push({ name: null, frame: frame(raw.type, raw.body) });
+          this.#keep(null, raw);
           break;
         case 'parameterStatus':
-          this.greeting.push({ name: message.name, frame: frame(raw.type, raw.body) });
+          this.#keep(message.name, raw);
           return message;
         default:
           return message;
@@ -65,6 +69,12 @@ export class EngineReader {
 
   malformed(detail: string): GatewayError {
     return protocolBroken(this.#engine, detail);
+  }
+
+  #keep(name: string | null, { type, body }: Message): void {
+    this.#kept += body.length;
+    if (this.#kept > MAX_GREETING) throw this.malformed('a greeting without an end');
+    this.greeting.push({ name, frame: frame(type, body) });
   }
 
   #decode(raw: Message): EngineMessage {
