@@ -17,7 +17,8 @@ const NOTIFICATION_RESPONSE = 0x41; // A
 const ROW_DESCRIPTION = 0x54; // T
 
 /**
- * DISCARD ALL leaves `role` at "none" where a fresh session has what ALTER ROLE … SET role or the start-up packet says.
+ * Before the releases of November 2024 (17.1, 16.5, 15.9; CVE-2024-10978), DISCARD ALL left `role` at "none" where a fresh
+ * session has what ALTER ROLE … SET role or the start-up packet says.
  */
 const RESETTING = ['DISCARD ALL', 'RESET ROLE'] as const;
 

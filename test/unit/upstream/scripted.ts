@@ -59,14 +59,16 @@ export interface ScriptedEngine {
 
 /** A server that says what the script says, on a connection each. A script's own failure ends its connection. */
 export async function scriptedEngine(
-  script: (peer: Peer, index: number) => Promise<unknown>,
+  script: (peer: Peer) => Promise<unknown>,
+  options: { allowHalfOpen?: boolean } = {},
 ): Promise<ScriptedEngine> {
   const sockets = new Set<Socket>();
   let connections = 0;
-  const server: Server = createServer((socket) => {
+  const server: Server = createServer(options, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    script(new Peer(socket), connections++).catch(() => socket.destroy());
+    connections += 1;
+    script(new Peer(socket)).catch(() => socket.destroy());
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
