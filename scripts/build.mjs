@@ -4,7 +4,9 @@
 import { execFileSync } from 'node:child_process';
 import { chmodSync, cpSync, existsSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { root, sourcesHash } from './set-up.mjs';
+import { isBuilt, root, sourcesHash } from './set-up.mjs';
+
+if (process.argv.includes('--if-stale') && isBuilt()) process.exit(0);
 
 const dist = join(root, 'dist');
 const draft = join(root, `.dist-${process.pid}`);

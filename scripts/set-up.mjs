@@ -37,14 +37,18 @@ export function ensureInstalled() {
 
 /** Builds unless dist/ was made from these very sources. */
 export function ensureBuilt() {
-  const stamp = join(root, 'dist/.build-stamp');
-  const wanted = sourcesHash();
-  if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) return;
+  if (isBuilt()) return;
   console.error('Building…');
   execFileSync(process.execPath, [join(root, 'scripts/build.mjs')], {
     cwd: root,
     stdio: ['ignore', 2, 2],
   });
+}
+
+/** Whether dist/ was made from the sources as they are now. */
+export function isBuilt() {
+  const stamp = join(root, 'dist/.build-stamp');
+  return existsSync(stamp) && readFileSync(stamp, 'utf8') === sourcesHash();
 }
 
 /** Changes with every file that the build reads. */

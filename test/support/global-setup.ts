@@ -1,3 +1,6 @@
+import { execFile } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { TestProject } from 'vitest/node';
 import { startCluster, sweepLeftovers, type TestCluster } from './cluster.ts';
 
@@ -25,6 +28,7 @@ interface Shared {
 const holder = globalThis as { patgateTestCluster?: Shared | undefined };
 
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  if (project.name === 'e2e') await buildIfStale();
   const shared = (holder.patgateTestCluster ??= { users: 0, cluster: start() });
   shared.users += 1;
   const cluster = await shared.cluster;
@@ -40,6 +44,12 @@ export default async function setup(project: TestProject): Promise<() => Promise
     holder.patgateTestCluster = undefined;
     await cluster.drop();
   };
+}
+
+/** End-to-end tests run what people run: dist/. */
+async function buildIfStale(): Promise<void> {
+  const script = fileURLToPath(new URL('../../scripts/build.mjs', import.meta.url));
+  await promisify(execFile)(process.execPath, [script, '--if-stale']);
 }
 
 async function start(): Promise<TestCluster> {
