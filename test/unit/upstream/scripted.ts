@@ -12,6 +12,7 @@ export class Peer {
 
   /** Exactly that many bytes. @throws when the gateway closes before */
   async read(count: number): Promise<Buffer> {
+    if (count === 0) return Buffer.alloc(0);
     for (;;) {
       const bytes = this.socket.read(count) as Buffer | null;
       if (bytes !== null) {
