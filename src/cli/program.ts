@@ -5,6 +5,7 @@ import { addCheck } from './commands/check.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
 import { addMigrate } from './commands/migrate.ts';
 import { EXIT_CODES } from './failure.ts';
+import { addServe } from './commands/serve.ts';
 import type { Terminal } from './terminal.ts';
 
 const EPILOGUE = `
@@ -33,6 +34,7 @@ export function buildProgram(terminal: Terminal, argv: readonly string[]): Comma
     })
     .addHelpText('after', EPILOGUE);
   addConfigFlags(program, 'none');
+  addServe(program, terminal);
   addMigrate(program, terminal);
   addCheck(program, terminal);
   addHealthcheck(program, terminal);

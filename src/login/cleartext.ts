@@ -1,6 +1,6 @@
 import { isWellFormed, tokenDigest } from '../tokens/format.ts';
 import type { AccountCredentials } from '../tokens/credentials.ts';
-import { checkPassword } from './check-password.ts';
+import { checkPassword } from '../tokens/check-password.ts';
 import { askPassword } from './password-message.ts';
 import { provedByPassword, provedByToken } from './proved.ts';
 import { refused, requireEnabled, requireLive, subjectOf } from './refusal.ts';

@@ -28,7 +28,7 @@ export interface SessionDeps {
   readonly journal: Journal;
   readonly newDeadline: () => Deadline;
   /** A NoticeResponse for this principal's greeting, or empty. */
-  readonly notice: (principal: Principal) => Buffer;
+  readonly notice: (principal: Principal) => Promise<Buffer>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -104,10 +104,11 @@ async function serveProved(
   checkAllowed(principal, admitted.peer, route.name);
   const permit = deps.registry.acquire(principal, admitted.peer);
   try {
+    const notice = await deps.notice(principal);
     const engine = await deps.upstream.open(principal, admitted.startup, route, progress.deadline.signal);
     progress.deadline.clear();
     progress.settled();
-    const session = join(admitted, { principal, preface, engine, database: route.name }, deps);
+    const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);
     progress.attempt.succeeded(route.name);
     return await carry(session, progress.epoch, deps);
   } finally {
@@ -118,7 +119,7 @@ async function serveProved(
 /** Greets the client and lets the bytes flow. */
 function join(
   admitted: Admitted,
-  parts: { principal: Principal; preface: Buffer; engine: EngineSession; database: string },
+  parts: { principal: Principal; preface: Buffer; engine: EngineSession; database: string; notice: Buffer },
   deps: SessionDeps,
 ): LiveSession {
   const { principal, engine } = parts;
@@ -130,7 +131,7 @@ function join(
       engineGreeting: engine.greeting,
       processId: engine.processId,
       cancelSecret,
-      notice: deps.notice(principal),
+      notice: parts.notice,
     }),
   );
   return {

@@ -1,6 +1,6 @@
 import type { Hasher } from '../accounts/hasher.ts';
 import { constantTimeEqual, deriveKeys } from '../scram/keys.ts';
-import type { AccountCredentials } from '../tokens/credentials.ts';
+import type { AccountCredentials } from './credentials.ts';
 
 /**
  * Whether a password in cleartext is the account's. One argon2 is computed whoever is asked for, so that unknown users, users

@@ -1,0 +1,104 @@
+import { createHmac } from 'node:crypto';
+import { readFileSync } from 'node:fs';
+import type { Registry } from 'prom-client';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { networkList } from '../core/networks.ts';
+import { createHttpApp } from '../http/app.ts';
+import type { Readiness } from '../http/health.ts';
+import { startHttp } from '../http/listen.ts';
+import { isLoopback } from '../core/address.ts';
+import { startMetrics } from '../observe/metrics-server.ts';
+import { packageVersion } from './identity.ts';
+import type { Services } from './services.ts';
+
+export interface HttpSideOptions {
+  readonly config: Config;
+  readonly services: Services;
+  readonly registry: Registry;
+  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The listeners for page and APIs, and for metrics; each may be off. */
+export interface HttpSide {
+  readonly url: string | null;
+  readonly metricsUrl: string | null;
+  /** Reads the certificate again. */
+  reload(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide> {
+  const { config, registry } = options;
+  const http = config.listen.http === null ? null : await listenHttp(options, config.listen.http);
+  const metrics = config.listen.metrics === null ? null : await startMetrics(registry, config.listen.metrics);
+  return {
+    url: http?.url ?? null,
+    metricsUrl: metrics?.url ?? null,
+    reload() {
+      if (http !== null && options.tls !== null) http.setTls(readPair(options.tls));
+      return Promise.resolve();
+    },
+    async close() {
+      await Promise.all([http?.close(), metrics?.close()]);
+    },
+  };
+}
+
+async function listenHttp(
+  { config, services, registry, tls, clock, log }: HttpSideOptions,
+  listen: { readonly host: string; readonly port: number },
+): ReturnType<typeof startHttp> {
+  const installation = await services.store.db
+    .selectFrom('users')
+    .select(({ fn }) => fn.min('created_at').as('first'))
+    .executeTakeFirst();
+  const app = createHttpApp({
+    ...services,
+    readiness: () => readiness(services),
+    registry,
+    log,
+    clock,
+    tokenUsers: config.login.tokenUsers,
+    trustedProxies: config.http.trustedProxies.length === 0 ? null : networkList(config.http.trustedProxies),
+    product: {
+      version: packageVersion(),
+      clusterId: await clusterId(services),
+      clusterCreatedAt: installation?.first ?? clock.now(),
+    },
+  });
+  const wanted = !isLoopback(listen.host);
+  return startHttp(app, { listen, ...(wanted && tls !== null && { tls: readPair(tls) }) });
+}
+
+async function readiness({ store }: Services): Promise<Readiness> {
+  const up = await store.ping().then(
+    () => true,
+    () => false,
+  );
+  return { ready: up, checks: { store: up } };
+}
+
+/** A UUID made of the store's secret, one way: the same on all replicas, and telling nothing of it. */
+async function clusterId({ credentials }: Services): Promise<string> {
+  const hex = createHmac('sha256', await credentials.storeSecret())
+    .update('cluster id')
+    .digest('hex');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `4${hex.slice(13, 16)}`,
+    `8${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-');
+}
+
+function readPair({ certFile, keyFile }: { certFile: string; keyFile: string }): {
+  cert: string;
+  key: string;
+} {
+  return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
+}

@@ -1,0 +1,187 @@
+import type { Hasher } from '../accounts/hasher.ts';
+import { findUserRow } from '../accounts/user-rows.ts';
+import { addressBlock } from '../core/address.ts';
+import type { Clock } from '../core/clock.ts';
+import { RequestError, type ErrorCode } from '../core/errors.ts';
+import { addressIn, networkList } from '../core/networks.ts';
+import type { Secret } from '../core/secret.ts';
+import { deriveKeys } from '../scram/keys.ts';
+import type { Audit } from '../store/audit.ts';
+import type { Store } from '../store/store.ts';
+import type { Authentication, Authenticator, OpenedSession, SessionKind } from './authenticator.ts';
+import { checkPassword } from './check-password.ts';
+import type { Credentials, TokenWithAccount } from './credentials.ts';
+import { effectiveActor } from './effective-actor.ts';
+import { generateToken, isWellFormed, kindOfToken, tokenDigest } from './format.ts';
+import type { Origin } from './service.ts';
+import { endOf, tokenStanding, type TokenStanding } from './standing.ts';
+
+export interface AuthenticatorDeps {
+  readonly store: Store;
+  readonly credentials: Credentials;
+  readonly hasher: Hasher;
+  readonly audit: Pick<Audit, 'note'>;
+  readonly clock: Clock;
+  /** Reserved user names that mean "the password is a token". */
+  readonly tokenUsers: readonly string[];
+}
+
+const HOUR_MS = 3_600_000;
+const LIFETIMES_MS = { login: 30 * HOUR_MS, exchange: HOUR_MS, web: 12 * HOUR_MS } as const satisfies Record<
+  SessionKind,
+  number
+>;
+
+const CODES = {
+  revoked: 'login.token_revoked',
+  expired: 'login.token_expired',
+  owner_disabled: 'login.owner_disabled',
+  no_privilege: 'login.no_token_privilege',
+  tokens_off: 'login.tokens_off',
+} as const satisfies Record<Exclude<TokenStanding, 'live'>, ErrorCode>;
+
+const refused = (reason: ErrorCode): Authentication => ({ ok: false, reason });
+
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
+  return new StoreAuthenticator(deps);
+}
+
+class StoreAuthenticator implements Authenticator {
+  readonly #deps: AuthenticatorDeps;
+
+  constructor(deps: AuthenticatorDeps) {
+    this.#deps = deps;
+  }
+
+  async password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication> {
+    const answer = await this.#password(nameOrEmail, secret, origin);
+    const actor = answer.ok ? answer.actor : null;
+    this.#deps.audit.note({
+      action: 'http.login',
+      outcome: answer.ok ? 'ok' : 'refused',
+      actor: {
+        uid: actor?.uid ?? null,
+        name: actor?.name ?? nameOrEmail,
+        via: actor?.via ?? 'unproved',
+        tid: actor?.tid ?? null,
+      },
+      address: origin.address,
+      application: origin.application,
+      reason: answer.ok ? null : answer.reason,
+    });
+    return answer;
+  }
+
+  async bearer(secret: Secret, origin: Origin): Promise<Authentication> {
+    const text = secret.reveal();
+    const kind = kindOfToken(text);
+    if (kind === null) return refused('login.not_a_token');
+    const digest = tokenDigest(text);
+    if (kind === 'pat') return this.#byToken(await this.#deps.credentials.byToken(digest), 'token', origin);
+    return this.#bySession(digest, origin);
+  }
+
+  async openSession(
+    actor: Parameters<Authenticator['openSession']>[0],
+    kind: SessionKind,
+    lifetimeMs: number = LIFETIMES_MS[kind],
+  ): Promise<OpenedSession> {
+    const { store, clock, credentials } = this.#deps;
+    const now = clock.now();
+    const parent = actor.tid === null ? null : await credentials.byTid(actor.tid);
+    if (actor.tid !== null && (parent === null || tokenStanding(parent, now) !== 'live')) {
+      throw new RequestError(
+        'request.unauthenticated',
+        'The token behind this session is not valid any more.',
+      );
+    }
+    const parentEnd = parent === null ? null : endOf(parent.token);
+    const end = new Date(now.getTime() + lifetimeMs);
+    const expiresAt = parentEnd !== null && parentEnd < end ? parentEnd : end;
+    const token = generateToken('session');
+    // What was got for a token may take its place on the wire, and so needs keys for SCRAM.
+    const keys = kind === 'exchange' && parent !== null ? await this.#wireKeys(parent, token) : null;
+    await store.db
+      .insertInto('http_sessions')
+      .values({
+        digest: tokenDigest(token.reveal()),
+        kind,
+        uid: actor.uid,
+        tid: actor.tid,
+        stored_key: keys?.storedKey ?? null,
+        server_key: keys?.serverKey ?? null,
+        created_at: now,
+        expires_at: expiresAt,
+      })
+      .execute();
+    return { token, expiresAt };
+  }
+
+  async endSession(secret: Secret): Promise<void> {
+    await this.#deps.store.db
+      .deleteFrom('http_sessions')
+      .where('digest', '=', tokenDigest(secret.reveal()))
+      .execute();
+  }
+
+  async #password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication> {
+    const { credentials, hasher, tokenUsers } = this.#deps;
+    const text = secret.reveal();
+    if (tokenUsers.includes(nameOrEmail)) return this.bearer(secret, origin);
+    if (secret.isEmpty) return refused('login.empty_password');
+    const found = nameOrEmail.includes('\0') ? null : await credentials.byName(nameOrEmail);
+    if (isWellFormed(text)) {
+      const answer = await this.bearer(secret, origin);
+      if (answer.ok && answer.actor.uid !== found?.account.uid) return refused('login.wrong_owner');
+      return answer;
+    }
+    const lane = addressBlock(origin.address ?? '');
+    const right = await checkPassword(found?.account ?? null, Buffer.from(text, 'utf8'), hasher, lane);
+    if (found === null) return refused('login.unknown_user');
+    if (!right) return refused('login.wrong_secret');
+    if (found.account.disabled) return refused('login.owner_disabled');
+    const actor = effectiveActor(found.account, { via: 'password', token: null, origin });
+    return { ok: true, actor, expiresAt: null };
+  }
+
+  #byToken(found: TokenWithAccount | null, via: 'token' | 'session', origin: Origin): Authentication {
+    if (found === null) return refused('login.unknown_token');
+    const { account, token } = found;
+    const standing = tokenStanding(found, this.#deps.clock.now());
+    if (standing !== 'live') return refused(CODES[standing]);
+    if (token.networks !== null && !addressIn(origin.address ?? '', networkList(token.networks))) {
+      return refused('login.network_not_allowed');
+    }
+    return { ok: true, actor: effectiveActor(account, { via, token, origin }), expiresAt: endOf(token) };
+  }
+
+  async #bySession(digest: Buffer, origin: Origin): Promise<Authentication> {
+    const { store, credentials, clock } = this.#deps;
+    const session = await store.db
+      .selectFrom('http_sessions')
+      .select(['uid', 'tid', 'expires_at'])
+      .where('digest', '=', digest)
+      .executeTakeFirst();
+    if (session === undefined) return refused('login.unknown_token');
+    if (session.expires_at <= clock.now()) return refused('login.token_expired');
+    if (session.tid !== null) {
+      const answer = this.#byToken(await credentials.byTid(session.tid), 'session', origin);
+      return answer.ok ? { ...answer, expiresAt: session.expires_at } : answer;
+    }
+    const user = await findUserRow(store.db, { uid: session.uid });
+    if (user?.state !== 'active') return refused('login.owner_disabled');
+    const account = { uid: user.uid, name: user.name, privileges: new Set(user.privileges) };
+    const actor = effectiveActor(account, { via: 'session', token: null, origin });
+    return { ok: true, actor, expiresAt: session.expires_at };
+  }
+
+  #wireKeys(parent: TokenWithAccount, token: Secret): ReturnType<typeof deriveKeys> {
+    const { scramSalt, scramIterations } = parent.account;
+    const { hasher } = this.#deps;
+    return deriveKeys(
+      token.reveal(),
+      { salt: scramSalt, iterations: scramIterations },
+      (password, salt, iterations) => hasher.pbkdf2(password, salt, iterations),
+    );
+  }
+}

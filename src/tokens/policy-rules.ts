@@ -1,0 +1,45 @@
+import { DAY_MS } from '../core/duration.ts';
+import { RequestError } from '../core/errors.ts';
+import type { Policy } from './policy-service.ts';
+
+const LONGEST_DAYS = 3650;
+const MOST_TOKENS = 256;
+
+interface Range {
+  readonly key: keyof Policy;
+  readonly least: number;
+  readonly most: number;
+}
+
+const RANGES: readonly Range[] = [
+  { key: 'maxLifetimeMs', least: 1000, most: LONGEST_DAYS * DAY_MS },
+  { key: 'defaultLifetimeMs', least: 1000, most: LONGEST_DAYS * DAY_MS },
+  { key: 'revokeUnusedDays', least: 0, most: LONGEST_DAYS },
+  { key: 'maxLiveTokensPerUser', least: 1, most: MOST_TOKENS },
+  { key: 'rotationOverlapMs', least: 0, most: LONGEST_DAYS * DAY_MS },
+  { key: 'expiryNoticeDays', least: 0, most: LONGEST_DAYS },
+  { key: 'auditRetentionDays', least: 0, most: LONGEST_DAYS * 10 },
+];
+
+/** @throws RequestError request.invalid, naming the rule that is out of bounds */
+export function checkPolicy(policy: Policy): void {
+  for (const { key, least, most } of RANGES) {
+    const value = policy[key];
+    if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most) {
+      throw new RequestError('request.invalid', `${key} must be a whole number from ${least} to ${most}.`);
+    }
+  }
+  if (policy.defaultLifetimeMs > policy.maxLifetimeMs) {
+    throw new RequestError(
+      'request.invalid',
+      'defaultLifetimeMs must not be over maxLifetimeMs: a token that names no lifetime would be refused.',
+    );
+  }
+  if (!['everyone', 'granted'].includes(policy.createAndUse)) {
+    throw new RequestError('request.invalid', 'createAndUse must be "everyone" or "granted".');
+  }
+  for (const key of ['tokensEnabled', 'neverExpiringAllowed'] as const) {
+    if (typeof policy[key] !== 'boolean')
+      throw new RequestError('request.invalid', `${key} must be true or false.`);
+  }
+}

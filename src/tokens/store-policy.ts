@@ -1,0 +1,66 @@
+import { auditEntry, demandPrivilege, demandScope } from '../accounts/permission.ts';
+import type { Clock } from '../core/clock.ts';
+import { RequestError } from '../core/errors.ts';
+import type { Audit } from '../store/audit.ts';
+import type { EventBus } from '../store/bus.ts';
+import { changePolicy, lockPolicy, readPolicy, readPolicyChanges } from '../store/policy.ts';
+import type { Store } from '../store/store.ts';
+import { checkPolicy } from './policy-rules.ts';
+import type { Policy, PolicyService } from './policy-service.ts';
+
+export interface PolicyDeps {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly audit: Audit;
+  readonly bus: EventBus;
+}
+
+const REMEMBERED_MS = 5000;
+const DEFAULT_LIMIT = 100;
+const MOST_ROWS = 1000;
+
+export function createPolicyService({ store, clock, audit, bus }: PolicyDeps): PolicyService {
+  let cached: { readonly policy: Promise<Policy>; readonly atMs: number } | null = null;
+  bus.subscribe(({ kind }) => {
+    if (kind === 'policy' || kind === 'resync') cached = null;
+  });
+  return {
+    get() {
+      const nowMs = clock.monotonicMs();
+      if (cached === null || nowMs - cached.atMs > REMEMBERED_MS) {
+        const policy = readPolicy(store.db);
+        cached = { policy, atMs: nowMs };
+        policy.catch(() => {
+          cached = null;
+        });
+      }
+      return cached.policy;
+    },
+    async set(actor, patch) {
+      demandPrivilege(actor, 'admin');
+      demandScope(actor, 'accounts');
+      const policy = await store.transaction(async (trx) => {
+        const current = await lockPolicy(trx, 'update');
+        const wanted = { ...current, ...patch };
+        checkPolicy(wanted);
+        const by = { uid: actor.uid, name: actor.name, at: clock.now() };
+        const change = await changePolicy(trx, patch, by);
+        if (change === null) return current;
+        const detail = { before: change.before, after: change.after };
+        const target = { kind: 'policy', id: String(change.version), name: null };
+        await audit.append(auditEntry(actor, 'policy.set', target, { detail }), trx);
+        await bus.publish({ kind: 'policy' }, trx);
+        return wanted;
+      });
+      cached = null;
+      return policy;
+    },
+    async history(actor, query = {}) {
+      if (!actor.privileges.has('manage_all')) {
+        throw new RequestError('request.forbidden', 'This needs the privilege "manage all".');
+      }
+      const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
+      return readPolicyChanges(store, { limit, beforeVersion: query.beforeVersion });
+    },
+  };
+}
