@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
+import { RequestError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
 import { ensureEmbedded, type Embedded } from '../embedded/embedded.ts';
@@ -41,6 +42,12 @@ export interface Serving {
  */
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
   const { log } = options;
+  if (config.workers !== 1) {
+    throw new RequestError(
+      'config.invalid',
+      'workers: this version relays in one process; leave it out or set it to 1',
+    );
+  }
   const teardown = new Teardown(log);
   try {
     return await start(config, options, teardown);

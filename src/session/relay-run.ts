@@ -35,6 +35,8 @@ export class RelayRun implements Relay {
   #frozen = false;
   /** Messages of ours that wait for the engine's next boundary. */
   #insertions: Buffer[] = [];
+  /** To be called once, at the end of what the engine is at work on. */
+  #whenIdle: (() => void) | null = null;
   /** Why `closing`. */
   #closingCause: RelayCause = 'closed by the gateway';
   #timer: Timer | null = null;
@@ -86,6 +88,11 @@ export class RelayRun implements Relay {
     else this.#insertions.push(frame);
   }
 
+  whenIdle(run: () => void): void {
+    if (this.state === 'idle') run();
+    else this.#whenIdle = run;
+  }
+
   freezeClient(): void {
     this.#frozen = true;
     if (this.#phase !== 'over') this.#client.pause();
@@ -113,8 +120,18 @@ export class RelayRun implements Relay {
       this.#insertions.length > 0
         ? this.#engineDataToBoundary(chunk, tenure)
         : this.#engineDataOn(chunk, tenure);
-    if (this.#progress.settled) this.#engine.lull();
+    if (this.#progress.settled) {
+      this.#engine.lull();
+      if (this.#whenIdle !== null) this.#nowIdle();
+    }
     return kept;
+  }
+
+  #nowIdle(): void {
+    if (this.state !== 'idle') return;
+    const run = this.#whenIdle;
+    this.#whenIdle = null;
+    run?.();
   }
 
   clientEnd(): void {

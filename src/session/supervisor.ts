@@ -179,13 +179,14 @@ export class Supervisor {
     if (watched.pending !== null && watched.pending.cancelAtMs <= cancelAtMs) return;
     const frame = encodeBackend({ kind: 'errorResponse', fault: fatal(ending.sqlState, ending.message) });
     watched.pending = { ...ending, frame, cancelAtMs, cancelled: false, closeAtMs: Number.POSITIVE_INFINITY };
+    // Also in the middle of a pipeline: no further statement starts.
+    watched.session.relay.whenIdle(() => watched.session.relay.closeWith(frame));
     this.#advance(watched, watched.pending, nowMs);
   }
 
-  /** Idle: closed now. Busy: after the grace the statement is cancelled, and a little later the session closed anyway. */
-  #advance(watched: Watched, pending: Pending, nowMs: number): void {
-    const { session } = watched;
-    if (session.relay.state === 'idle' || nowMs >= pending.closeAtMs) {
+  /** While it is busy: after the grace the statement is cancelled, and a little later the session closed anyway. */
+  #advance({ session }: Watched, pending: Pending, nowMs: number): void {
+    if (nowMs >= pending.closeAtMs) {
       session.relay.closeWith(pending.frame);
       return;
     }
