@@ -121,9 +121,9 @@ export const ERROR_REFERENCE: Readonly<Record<ErrorCode, ErrorReference>> = {
     httpStatus: null,
     remedy: 'Set sessions.allow_replication, if replication through the gateway is wanted.',
   },
-  'login.scram_violation': { ...CLIENT_BROKE_PROTOCOL, sqlStates: ['08P01', '28P01'] },
+  'login.scram_violation': { ...CLIENT_BROKE_PROTOCOL, sqlStates: ['08P01', '0A000'] },
   'login.channel_binding': {
-    sqlStates: ['28000', '08P01', '28P01'],
+    sqlStates: ['28000'],
     httpStatus: null,
     remedy:
       'The client saw another certificate than the gateway’s: something in between ends TLS. Pass the connection through unchanged, or set channel_binding=disable in the client if you trust it.',
@@ -139,8 +139,14 @@ export const ERROR_REFERENCE: Readonly<Record<ErrorCode, ErrorReference>> = {
     remedy:
       'The log line says which check failed: signature, issuer, audience, time, or a user that is not known.',
   },
+  'login.oauth_unavailable': {
+    sqlStates: ['57P03'],
+    httpStatus: 503,
+    remedy:
+      'The gateway must reach oauth.jwks_url, or the discovery document of oauth.issuer; the log line says how it failed.',
+  },
   'login.throttled': {
-    sqlStates: ['28P01', '28000', '53300'],
+    sqlStates: ['53300'],
     httpStatus: 429,
     remedy:
       'Something at that address keeps trying a wrong secret. Find and mend it; the wait ends by itself. See login.throttle_free.',

@@ -35,6 +35,7 @@ export const ERROR_CODES = {
   'login.channel_binding': 'Channel binding was demanded, downgraded or did not match.',
   'login.method_unavailable': 'The account holds no secret that can be used with the method asked for.',
   'login.oauth_rejected': 'The OAuth token was not accepted.',
+  'login.oauth_unavailable': 'The identity provider’s keys could not be had.',
   'login.throttled': 'Too many failed logins from this address for this account.',
   'login.overloaded': 'Too many logins are waiting for a password hash.',
   // sessions

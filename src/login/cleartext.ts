@@ -1,6 +1,8 @@
 import { isWellFormed, tokenDigest } from '../tokens/format.ts';
 import type { AccountCredentials } from '../tokens/credentials.ts';
 import { checkPassword } from '../tokens/check-password.ts';
+import { logInByJwt } from './bearer.ts';
+import { looksLikeJwt, type OauthVerifier } from './oauth-verifier.ts';
 import { askPassword } from './password-message.ts';
 import { provedByPassword, provedByToken } from './proved.ts';
 import { refused, requireEnabled, requireLive, subjectOf } from './refusal.ts';
@@ -9,14 +11,16 @@ import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './typ
 const NOTHING = Buffer.alloc(0);
 
 /**
- * `$token`: the password is a token, whose owner is who logs in.
- * @throws LoginRefused `login.not_a_token`, `login.unknown_token`, or as the token stands; GatewayError as `askPassword`
+ * `$token`: the password is a token of ours or of the identity provider, and its owner is who logs in.
+ * @throws LoginRefused `login.not_a_token`, `login.unknown_token`, as the token stands, or as `logInByJwt`; GatewayError as `askPassword`
  */
 export async function logInTokenInCleartext(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
   const secret = await askPassword(client);
   if (secret === null) return LEFT;
   const token = tokenText(secret);
   if (token !== null) return byToken(client, token, null, deps);
+  const jwt = jwtText(secret, deps);
+  if (jwt !== null) return logInByJwt(client, jwt.text, 'cleartext', { ...deps, oauth: jwt.oauth });
   const subject = subjectOf('cleartext', fingerprint(client, secret, deps));
   throw refused(client, 'login.not_a_token', 'the password has not the shape of a token', subject);
 }
@@ -30,15 +34,22 @@ export async function logInNamedInCleartext(client: LoginClient, deps: LoginDeps
   const secret = await askPassword(client);
   if (secret === null) return LEFT;
   const token = tokenText(secret);
-  return token === null
-    ? byPassword(client, secret, deps)
-    : byToken(client, token, client.startup.user, deps);
+  if (token !== null) return byToken(client, token, client.startup.user, deps);
+  const jwt = jwtText(secret, deps);
+  if (jwt !== null) return logInByJwt(client, jwt.text, 'cleartext', { ...deps, oauth: jwt.oauth });
+  return byPassword(client, secret, deps);
 }
 
 /** The text of a secret that has shape and checksum of a token; tested before any look-up. */
 function tokenText(secret: Buffer): string | null {
   const text = secret.toString('latin1');
   return isWellFormed(text) ? text : null;
+}
+
+/** The text of a secret that looks like an identity provider's token, where one is configured. */
+function jwtText(secret: Buffer, { oauth }: LoginDeps): { text: string; oauth: OauthVerifier } | null {
+  const text = secret.toString('latin1');
+  return oauth !== undefined && looksLikeJwt(text) ? { text, oauth } : null;
 }
 
 /** @param owner name or e-mail address of who must own it; null: anyone */

@@ -1,7 +1,7 @@
 import { logInNamedInCleartext, logInTokenInCleartext } from './cleartext.ts';
 import { timed } from './even-out.ts';
 import { askFor, type Asked } from './method.ts';
-import { logInNamedByScram } from './named-scram.ts';
+import { logInNamedBySasl } from './named-sasl.ts';
 import { LoginRefused } from './refusal.ts';
 import { logInTokenByScram } from './token-scram.ts';
 import type { LoginClient, LoginDeps, LoginOutcome } from './types.ts';
@@ -10,7 +10,7 @@ import type { LoginClient, LoginDeps, LoginOutcome } from './types.ts';
  * Asks a client for a secret and tells who it is.
  * @throws LoginRefused when a secret was tested and does not open a session; GatewayError `login.throttled`,
  *   `login.tls_required`, `login.empty_password`, `login.overloaded`, `login.scram_violation`, `login.channel_binding`,
- *   `wire.malformed`, `wire.timeout`, `store.unreachable`. The caller audits, answers with `client` and closes.
+ *   `login.oauth_unavailable`, `wire.malformed`, `wire.timeout`, `store.unreachable`. The caller audits, answers with `client` and closes.
  */
 export async function login(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
   const asked = askFor(client.startup.user, deps.tokenUsers, deps.method);
@@ -46,7 +46,7 @@ function ask(client: LoginClient, asked: Asked, deps: LoginDeps): Promise<LoginO
     case 'named':
       return asked.method === 'cleartext'
         ? logInNamedInCleartext(client, deps)
-        : logInNamedByScram(client, deps);
+        : logInNamedBySasl(client, deps);
     default:
       return asked satisfies never;
   }

@@ -1,9 +1,11 @@
 import type { AccountWithTokens, TokenCredential } from '../tokens/credentials.ts';
 import type { ServerKeys } from '../scram/keys.ts';
+import type { ScramMechanism } from '../scram/server-exchange.ts';
 import { mockParameters, NOBODY } from './mock.ts';
 import { provedByPassword, provedByToken } from './proved.ts';
 import { refused, requireEnabled, requireLive, subjectOf, type LoginRefused } from './refusal.ts';
-import { proveByScram, type ScramResult } from './sasl.ts';
+import type { Chosen } from './sasl.ts';
+import { proveByScram, type ScramResult } from './scram.ts';
 import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
 
 /** One of a user's secrets: null stands for the password. */
@@ -21,9 +23,13 @@ interface Found {
  * @throws LoginRefused `login.unknown_user`, `login.wrong_secret`, `login.method_unavailable`, `login.owner_disabled`, or as
  *   the token stands; GatewayError as `proveByScram`
  */
-export async function logInNamedByScram(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+export async function logInNamedByScram(
+  client: LoginClient,
+  chosen: Chosen<ScramMechanism>,
+  deps: LoginDeps,
+): Promise<LoginOutcome> {
   const { user } = client.startup;
-  const result = await proveByScram(client, async () => {
+  const result = await proveByScram(client, chosen, async () => {
     const storeSecret = await deps.credentials.storeSecret();
     const owner = await deps.credentials.byName(user);
     const candidates = owner === null ? [] : candidatesOf(owner);

@@ -7,6 +7,11 @@ export function provedByPassword(account: AccountCredentials, mechanism: Mechani
   return provePrincipal({ ...ofAccount(account), provedBy: 'password', mechanism, token: null });
 }
 
+/** To be called once an identity provider's token was found right and the account that it names is not disabled. */
+export function provedByOauth(account: AccountCredentials, mechanism: Mechanism): Principal {
+  return provePrincipal({ ...ofAccount(account), provedBy: 'oauth', mechanism, token: null });
+}
+
 /** To be called once the token's secret was found right and the token is live. */
 export function provedByToken({ account, token }: TokenWithAccount, mechanism: Mechanism): Principal {
   const { tid, label, role, databases, networks, maxSessions, scopes } = token;

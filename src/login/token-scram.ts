@@ -1,7 +1,8 @@
 import { mockParameters, NOBODY } from './mock.ts';
 import { provedByToken } from './proved.ts';
 import { refused, requireLive, subjectOf } from './refusal.ts';
-import { proveByScram } from './sasl.ts';
+import { offerSasl } from './sasl.ts';
+import { proveByScram, scramMechanisms } from './scram.ts';
 import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
 
 /**
@@ -13,7 +14,9 @@ export async function logInTokenByScram(
   tid: string,
   deps: LoginDeps,
 ): Promise<LoginOutcome> {
-  const result = await proveByScram(client, async () => {
+  const chosen = await offerSasl(client, scramMechanisms(client));
+  if (chosen === null) return LEFT;
+  const result = await proveByScram(client, chosen, async () => {
     const storeSecret = await deps.credentials.storeSecret();
     const found = await deps.credentials.byTid(tid);
     if (found === null)

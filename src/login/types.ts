@@ -5,6 +5,7 @@ import type { Credentials } from '../tokens/credentials.ts';
 import type { MessageReader } from '../wire/message-reader.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
+import type { OauthVerifier } from './oauth-verifier.ts';
 import type { Throttle } from './throttle.ts';
 
 /** A client that has sent its start-up packet and waits to be asked for a secret. */
@@ -28,6 +29,8 @@ export interface LoginDeps {
   readonly tokenUsers: readonly string[];
   readonly throttle: Throttle;
   readonly clock: Clock;
+  /** Left out: no identity provider is configured. */
+  readonly oauth?: OauthVerifier;
 }
 
 export type LoginOutcome =

@@ -1,0 +1,87 @@
+import type { Mechanism } from '../accounts/principal.ts';
+import { fatal, type ClientFault, type ErrorCode } from '../core/errors.ts';
+import { clientMalformed } from '../wire/malformed.ts';
+import { bearerFailure, parseBearer } from './bearer-message.ts';
+import type { OauthVerifier } from './oauth-verifier.ts';
+import { provedByOauth } from './proved.ts';
+import { authenticationFailed, LoginRefused, subjectOf } from './refusal.ts';
+import { exchangeSasl } from './sasl.ts';
+import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
+
+const NOTHING = Buffer.alloc(0);
+/** The client's only answer to a failure (RFC 7628, section 3.2.3). */
+const ACKNOWLEDGEMENT = Buffer.of(1);
+
+type OauthDeps = LoginDeps & { readonly oauth: OauthVerifier };
+
+/**
+ * OAUTHBEARER, as PostgreSQL 18 speaks it (src/backend/libpq/auth-oauth.c).
+ * @param initial the client's initial response
+ * @throws LoginRefused `login.oauth_rejected`, `login.unknown_user`, `login.owner_disabled`; GatewayError `wire.malformed`,
+ *   `login.oauth_unavailable`
+ */
+export async function logInByBearer(
+  client: LoginClient,
+  initial: Buffer,
+  deps: OauthDeps,
+): Promise<LoginOutcome> {
+  const token = parseBearer(initial);
+  try {
+    if (token === null) throw noToken(client);
+    return await logInByJwt(client, token, 'oauthbearer', deps);
+  } catch (error) {
+    if (!(error instanceof LoginRefused)) throw error;
+    const { issuer, scopes } = deps.oauth;
+    const answer = await exchangeSasl(client, bearerFailure(issuer, scopes));
+    if (answer === null) return LEFT;
+    if (!answer.equals(ACKNOWLEDGEMENT)) throw clientMalformed('malformed OAUTHBEARER message: ^A expected');
+    throw error;
+  }
+}
+
+/**
+ * An access token of the identity provider, however it came. The session is that of the user whom it names, whatever the
+ * start-up user.
+ * @throws as `logInByBearer`
+ */
+export async function logInByJwt(
+  client: LoginClient,
+  token: string,
+  mechanism: 'cleartext' | 'oauthbearer',
+  deps: OauthDeps,
+): Promise<LoginOutcome> {
+  const fingerprint = deps.throttle.fingerprint(client.startup.user, Buffer.from(token));
+  const verdict = await deps.oauth.verify(token);
+  const subject = subjectOf(mechanism, fingerprint);
+  if (!verdict.ok) throw rejected(client, 'login.oauth_rejected', verdict.reason, subject);
+  const account = (await deps.credentials.byName(verdict.user))?.account;
+  if (account === undefined) {
+    throw rejected(client, 'login.unknown_user', `no user is named "${verdict.user}"`, subject);
+  }
+  if (account.disabled) {
+    const known = subjectOf(mechanism, fingerprint, account);
+    throw rejected(client, 'login.owner_disabled', `user "${account.name}" is disabled or removed`, known);
+  }
+  return { kind: 'proved', principal: provedByOauth(account, mechanism), preface: NOTHING };
+}
+
+/** A client that asks where to get a token; it will come again with one. */
+function noToken(client: LoginClient): LoginRefused {
+  const subject = subjectOf('oauthbearer', 'no token');
+  return rejected(client, 'login.oauth_rejected', 'the client asked where to get a token', subject);
+}
+
+function rejected(
+  client: LoginClient,
+  code: ErrorCode,
+  message: string,
+  subject: LoginRefused['subject'],
+): LoginRefused {
+  return new LoginRefused(code, message, faultFor(client.startup.user, subject.mechanism), subject);
+}
+
+/** Text and SQLSTATE are PostgreSQL's (src/backend/libpq/auth.c, auth_failed). */
+function faultFor(user: string, mechanism: Mechanism): ClientFault {
+  if (mechanism === 'cleartext') return authenticationFailed(user);
+  return fatal('28000', `OAuth bearer authentication failed for user "${user}"`);
+}

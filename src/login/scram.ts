@@ -1,0 +1,71 @@
+import { fatal, GatewayError } from '../core/errors.ts';
+import { ScramError } from '../scram/errors.ts';
+import type { ScramParameters, ServerKeys } from '../scram/keys.ts';
+import { acceptClientFirst, challenge, type ScramMechanism } from '../scram/server-exchange.ts';
+import { encodeBackend } from '../wire/backend.ts';
+import { exchangeSasl, type Chosen } from './sasl.ts';
+import type { LoginClient } from './types.ts';
+
+const NOTHING = Buffer.alloc(0);
+
+export interface ScramChallenge<Found> extends ScramParameters {
+  /** Comes back in the result. */
+  readonly found: Found;
+  /** All derived with that salt and count. */
+  readonly candidates: readonly ServerKeys[];
+}
+
+export interface ScramResult<Found> {
+  readonly found: Found;
+  readonly mechanism: 'scram-sha-256' | 'scram-sha-256-plus';
+  /** Index of the candidate that the proof fits. */
+  readonly matched: number | null;
+  /** AuthenticationSASLFinal, signed with the matched ServerKey; empty when none matched. */
+  readonly preface: Buffer;
+}
+
+/** Strongest first. Never -PLUS without TLS: libpq and Npgsql would abort. */
+export function scramMechanisms({ tls }: LoginClient): readonly ScramMechanism[] {
+  const hasBinding = tls !== null && tls.endPointHash !== null;
+  return hasBinding ? ['SCRAM-SHA-256-PLUS', 'SCRAM-SHA-256'] : ['SCRAM-SHA-256'];
+}
+
+/**
+ * Runs the server's side of SCRAM over the wire.
+ * @param chosen one of `scramMechanisms`
+ * @param lookUp called once the client has said something well-formed
+ * @returns null when the client closed instead of answering
+ * @throws GatewayError `wire.malformed`, `login.scram_violation`, `login.channel_binding`, and what `lookUp` throws
+ */
+export async function proveByScram<Found>(
+  client: LoginClient,
+  { mechanism, data }: Chosen<ScramMechanism>,
+  lookUp: () => Promise<ScramChallenge<Found>>,
+): Promise<ScramResult<Found> | null> {
+  const endPointHash = client.tls?.endPointHash ?? null;
+  const initial = scramStep(() => acceptClientFirst(data, { mechanism, endPointHash }));
+  const { candidates, found, ...parameters } = await lookUp();
+  const awaiting = challenge(initial, parameters);
+  const response = await exchangeSasl(client, awaiting.reply);
+  if (response === null) return null;
+  const done = scramStep(() => awaiting.finish(response, candidates));
+  const name = mechanism === 'SCRAM-SHA-256-PLUS' ? 'scram-sha-256-plus' : 'scram-sha-256';
+  if (done.matched === null) return { found, mechanism: name, matched: null, preface: NOTHING };
+  const preface = encodeBackend({ kind: 'authenticationSASLFinal', data: done.reply });
+  return { found, mechanism: name, matched: done.matched, preface };
+}
+
+/** SQLSTATEs are those of src/backend/libpq/auth-scram.c. */
+const SQL_STATES = { malformed: '08P01', unsupported: '0A000', channel_binding: '28000' } as const;
+
+function scramStep<T>(step: () => T): T {
+  try {
+    return step();
+  } catch (error) {
+    if (!(error instanceof ScramError)) throw error;
+    const { failure, message } = error;
+    if (failure !== 'malformed' && failure !== 'unsupported' && failure !== 'channel_binding') throw error;
+    const code = failure === 'channel_binding' ? 'login.channel_binding' : 'login.scram_violation';
+    throw new GatewayError(code, message, fatal(SQL_STATES[failure], `SCRAM: ${message}`), { cause: error });
+  }
+}
