@@ -178,6 +178,14 @@ describe('requests in the clear', () => {
     expect(door.refusals).toMatchObject([{ error: { code: 'wire.plaintext_behind_ssl_request' } }]);
   });
 
+  test('not even a hello may come in one segment with SSLRequest', async () => {
+    const door = await openDoor();
+    const client = await rawClient(door);
+    await client.send(SSL_REQUEST, Buffer.from('16030100800100', 'hex'));
+    expect(errorFields(await client.rest())).toMatchObject({ C: '08P01' });
+    expect(await door.next()).toBeNull();
+  });
+
   test('bytes behind SSLRequest, before the hello (CVE-2021-23214)', async () => {
     const door = await openDoor();
     const client = await rawClient(door);
