@@ -53,9 +53,8 @@ export class Attempt {
 
   /** From here on the client is spoken to in the clear. @throws SilentClose when it has gone */
   plain(): Transport {
-    const { socket, head } = this.opening.detach();
-    if (socket.destroyed) throw new SilentClose(null);
-    this.#transport = this.options.makeTransport.plain(socket, head);
+    this.#transport = this.#plainIfOpen();
+    if (this.#transport === null) throw new SilentClose(null);
     return this.#transport;
   }
 
@@ -89,8 +88,8 @@ export class Attempt {
   }
 
   #plainIfOpen(): Transport | null {
-    const { socket, head } = this.opening.detach();
-    return socket.destroyed ? null : this.options.makeTransport.plain(socket, head);
+    const socket = this.opening.release();
+    return socket.destroyed ? null : this.options.makeTransport.plain(socket);
   }
 
   #report(reason: GatewayError | null): void {

@@ -65,7 +65,8 @@ export interface AdmitOptions {
   /** Aborted when the whole of login has taken too long. */
   readonly deadline: AbortSignal;
   readonly makeTransport: {
-    plain(socket: Socket, head?: Buffer): Transport;
+    /** What has arrived is still in the socket's read buffer, and comes first. */
+    plain(socket: Socket): Transport;
     tls(socket: TLSSocket): Transport;
   };
   readonly clock: Clock;

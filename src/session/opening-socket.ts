@@ -72,13 +72,6 @@ export class OpeningSocket {
     return this.#socket;
   }
 
-  /** Hands the socket over and what arrived apart from it. */
-  detach(): { readonly socket: Socket; readonly head: Buffer } {
-    const socket = this.release();
-    const head = socket.read() as Buffer | null;
-    return { socket, head: head ?? Buffer.alloc(0) };
-  }
-
   destroy(): void {
     this.#socket.destroy();
   }

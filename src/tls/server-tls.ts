@@ -64,7 +64,7 @@ function secureContext(cert: string, key: string): SecureContext {
     key,
     minVersion: 'TLSv1.2',
     honorCipherOrder: true,
-    secureOptions: constants.SSL_OP_NO_RENEGOTIATION | constants.SSL_OP_NO_COMPRESSION,
+    secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
 }
 

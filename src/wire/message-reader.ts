@@ -82,13 +82,12 @@ export class MessageReader implements TransportSink {
   }
 
   /**
-   * Stops reading: pauses the transport and stops being its sink. Not while a `next` is pending.
+   * Stops being the transport's sink and leaves it paused. Not while a `next` is pending.
    * @returns the bytes that were not consumed; the next reader of the transport must treat them as arrived first
    */
   release(): Buffer {
     if (this.#waiting !== null) throw new Error('MessageReader.release() while a message is awaited');
     this.#released = true;
-    this.#transport.pause();
     this.#transport.setSink(null);
     return this.#held.takeAll();
   }

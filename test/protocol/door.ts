@@ -56,16 +56,13 @@ export async function openDoor(overrides: DoorOptions = {}): Promise<Door> {
     onRefused: (refusal: Refusal) => void refusals.push(refusal),
     ...overrides,
   } satisfies AdmitOptions;
-  const server = createServer(
-    { allowHalfOpen: true, pauseOnConnect: overrides.pauseOnConnect ?? false },
-    (socket) => {
-      sockets.push(socket);
-      void admit(socket, options).then((outcome) => {
-        if (outcome !== null) admitted.push(outcome);
-        outcomes.put(outcome);
-      });
-    },
-  );
+  const server = createServer({ pauseOnConnect: overrides.pauseOnConnect ?? false }, (socket) => {
+    sockets.push(socket);
+    void admit(socket, options).then((outcome) => {
+      if (outcome !== null) admitted.push(outcome);
+      outcomes.put(outcome);
+    });
+  });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   onTestFinished(async () => {
     for (const socket of sockets) socket.destroy();

@@ -80,6 +80,21 @@ describe('TLS', () => {
     expect(await door.next()).toBeNull();
   });
 
+  test('a client of TLS 1.2 cannot renegotiate', async () => {
+    const door = await openDoor();
+    const client = await tlsClient(door, null, { ...ALPN, maxVersion: 'TLSv1.2' });
+    await client.send(ADA);
+    const session = await door.session();
+    const pending = session.reader.next();
+    const failure = await new Promise((resolve) => {
+      client.socket.once('error', resolve);
+      client.socket.renegotiate({}, resolve);
+    });
+    expect(failure).toMatchObject({ code: 'ERR_SSL_NO_RENEGOTIATION' });
+    client.socket.destroy();
+    expect(await pending).toBeNull();
+  });
+
   test('a session is resumed while the certificate is the same, and not after a reload', async () => {
     const door = await openDoor();
     const first = await tlsClient(door, null, { ...ALPN, maxVersion: 'TLSv1.2' });

@@ -6,6 +6,8 @@ export class MemoryTransport implements Transport {
   readonly writesAtOnce = true;
   readonly queuedBytes = 0;
   closed = false;
+  ended = false;
+  destroyed = false;
   paused = true;
   sink: TransportSink | null = null;
   readonly written: Buffer[] = [];
@@ -65,10 +67,11 @@ export class MemoryTransport implements Transport {
   }
 
   end(): void {
-    this.closed = true;
+    this.ended = true;
   }
 
   destroy(): void {
+    this.destroyed = true;
     this.closed = true;
   }
 
