@@ -20,6 +20,7 @@ export interface Database {
   readonly leases: LeasesTable;
   readonly processes: ProcessesTable;
   readonly live_sessions: LiveSessionsTable;
+  readonly notices: NoticesTable;
 }
 
 /** Times have milliseconds, as JavaScript's, so that they survive the way there and back unchanged. */
@@ -200,4 +201,11 @@ export interface LiveSessionsTable {
   application: string | null;
   tls: string | null;
   started_at: Time;
+}
+
+/** Which owner was told by which channel that the token is about to expire. */
+export interface NoticesTable {
+  tid: string;
+  channel: string;
+  sent_at: Time;
 }

@@ -1,5 +1,6 @@
 import { initial } from './0001-initial.ts';
+import { notices } from './0002-notices.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are taken. */
-export const MIGRATIONS: readonly Migration[] = [initial];
+export const MIGRATIONS: readonly Migration[] = [initial, notices];

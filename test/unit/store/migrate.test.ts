@@ -2,7 +2,10 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { asAdmin, createRole, dropRole, urlAs } from '../../support/database.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
+import { MIGRATIONS } from '../../../src/store/migrations/index.ts';
 import { openStore } from '../../../src/store/store.ts';
+
+const STEPS = MIGRATIONS.map((migration) => migration.name);
 
 describe('migrate', () => {
   let test: TestStore;
@@ -13,12 +16,12 @@ describe('migrate', () => {
 
   it('says what is missing, brings it, and does nothing the second time', async () => {
     const { store } = test;
-    expect(await store.pendingMigrations()).toEqual(['0001-initial']);
+    expect(await store.pendingMigrations()).toEqual(STEPS);
     await expect(store.db.selectFrom('users').selectAll().execute()).rejects.toMatchObject({
       code: 'store.not_migrated',
       message: expect.stringContaining('patgate migrate') as string,
     });
-    expect(await store.migrate()).toEqual(['0001-initial']);
+    expect(await store.migrate()).toEqual(STEPS);
     expect(await store.migrate()).toEqual([]);
     expect(await store.pendingMigrations()).toEqual([]);
     expect(await store.db.selectFrom('users').selectAll().execute()).toEqual([]);
@@ -38,7 +41,7 @@ describe('several processes that migrate at once', () => {
     const test = await createStore('migrators', { migrated: false });
     const stores = [test.store, test.another(), test.another(), test.another()];
     const taken = await Promise.all(stores.map((store) => store.migrate()));
-    expect(taken.flat()).toEqual(['0001-initial']);
+    expect(taken.flat()).toEqual(STEPS);
     const secrets = await test.store.db.selectFrom('settings').select('name').execute();
     expect(secrets).toEqual([{ name: 'secret' }]);
     await test.drop();
@@ -52,7 +55,7 @@ describe('a role that may not create schemas', () => {
     const store = openStore({ url: urlAs(test.database.url, role), log: silentLog });
     await expect(store.migrate()).rejects.toMatchObject({ code: '42501' });
     await asAdmin(`create schema patgate authorization ${role.name}`, test.database.url);
-    expect(await store.migrate()).toEqual(['0001-initial']);
+    expect(await store.migrate()).toEqual(STEPS);
     await store.close();
     await test.drop();
     await dropRole(role);
