@@ -2,8 +2,10 @@ import { fatal, GatewayError } from '../core/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import { encodeBackend } from '../wire/backend.ts';
 import type { Admitted } from './admit.ts';
-import { closeWith } from './close.ts';
+import { closeGracefully } from './relay-close.ts';
 import type { Attempt } from './journal.ts';
+
+const LINGER_MS = 2000;
 
 /**
  * Ends a login that did not succeed: the journal gets the true reason, the client what it may know. Only the first refusal of
@@ -11,7 +13,9 @@ import type { Attempt } from './journal.ts';
  */
 export function refuse(admitted: Admitted, error: unknown, attempt: Attempt, clock: Clock): void {
   if (!attempt.failed(error)) return;
-  closeWith(admitted.transport, lastWords(error), clock);
+  if (admitted.transport.closed) return;
+  admitted.transport.write(lastWords(error));
+  void closeGracefully(admitted.transport, clock, LINGER_MS);
 }
 
 function lastWords(error: unknown): Buffer {

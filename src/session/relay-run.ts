@@ -275,8 +275,9 @@ export class RelayRun implements Relay {
       this.#clock,
       this.#options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS,
     );
-    if (closedBy === 'client') this.#resolveEnded(end);
-    else void closed.then(() => this.#resolveEnded(end));
+    // What the engine sent last is the client's to read in its own time; what the gateway ends is over for the engine now.
+    if (closedBy === 'engine') void closed.then(() => this.#resolveEnded(end));
+    else this.#resolveEnded(end);
   }
 
   #engineReusable(): boolean {

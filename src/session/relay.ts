@@ -59,7 +59,7 @@ export interface RelayEnd {
 
 /** A running session. */
 export interface Relay {
-  /** Settles, never rejects: at once when the client left, else when it has got what was left to send. */
+  /** Settles, never rejects: at once when the client left or the gateway ends it, else when the client has got what was left to send. */
   readonly ended: Promise<RelayEnd>;
   /** Busy while anything that the client sent waits for an answer, for a Sync, or for its own end. */
   readonly state: 'idle' | 'busy';
