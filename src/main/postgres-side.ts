@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import { networkList } from '../core/networks.ts';
 import type { Config } from '../config/config.ts';
 import { login } from '../login/login.ts';
+import { createOauthVerifier, type OauthVerifier } from '../login/oauth-verifier.ts';
 import { DEFAULT_THROTTLE, Throttle } from '../login/throttle.ts';
 import type { SessionMetrics } from '../observe/session-metrics.ts';
 import { admit } from '../session/admit.ts';
@@ -121,6 +122,7 @@ function sessionDeps(options: PostgresSideOptions, parts: Parts): SessionDeps {
       forgiveEveryMs: config.login.throttleForgiveEvery,
     }),
     clock,
+    ...oauthOf(config, clock),
   };
   return {
     admit: (socket, deadline) =>
@@ -196,4 +198,11 @@ function shuttingDown(): GatewayError {
     'the gateway is shutting down',
     fatal('57P03', 'the gateway is shutting down'),
   );
+}
+
+/** Access tokens of the operator's identity provider are accepted as logins when it is configured. */
+function oauthOf({ oauth }: Config, clock: Clock): { readonly oauth?: OauthVerifier } {
+  const { issuer, audience, jwksUrl, userClaim, scopes } = oauth;
+  if (issuer === null || audience === null) return {};
+  return { oauth: createOauthVerifier({ issuer, audience, jwksUrl, userClaim, scopes }, clock) };
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Config } from '../config/config.ts';
-import { systemClock } from '../core/clock.ts';
+import { systemClock, type Clock } from '../core/clock.ts';
 import { RequestError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
@@ -10,6 +10,10 @@ import { createSessionMetrics } from '../observe/session-metrics.ts';
 import { openStore } from '../store/store.ts';
 import { connectSocket } from '../session/transport-connect.ts';
 import { createTransports } from '../session/transports.ts';
+import { startJobs } from '../tokens/jobs.ts';
+import { mailChannel } from '../tokens/mail-channel.ts';
+import type { NoticeChannel } from '../tokens/notices.ts';
+import { webhookChannel } from '../tokens/webhook-channel.ts';
 import { developmentNames, developmentTls } from '../tls/development.ts';
 import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
 import { createUpstream } from '../upstream/upstream.ts';
@@ -119,6 +123,8 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
     await postgres.drain(config.shutdown.grace);
     postgres.close();
   });
+  const jobs = startJobs({ ...services, channels: noticeChannels(config, clock), clock, log });
+  teardown.add('jobs', () => jobs.close());
   const http = await startHttpSide({ config, services, registry, tls, clock, log });
   teardown.add('HTTP', () => http.close());
 
@@ -162,6 +168,19 @@ function storeUrlOf(config: Config, embedded: Embedded | null): Secret {
   if (config.store.url !== null) return config.store.url;
   if (embedded === null) throw new Error('no store is configured and none is embedded');
   return embedded.storeUrl;
+}
+
+/** How owners are told that a token is about to expire. */
+function noticeChannels(config: Config, clock: Clock): NoticeChannel[] {
+  const { webhook, smtp, http } = config;
+  const channels: NoticeChannel[] = [];
+  if (webhook.url !== null && webhook.secret !== null) {
+    channels.push(webhookChannel({ url: webhook.url, secret: webhook.secret, clock }));
+  }
+  if (smtp.url !== null && smtp.from !== null) {
+    channels.push(mailChannel({ url: smtp.url, from: smtp.from, pageUrl: http.publicUrl }));
+  }
+  return channels;
 }
 
 async function bootstrap(config: Config, services: Services): Promise<void> {
