@@ -1,11 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import { addConfigFlags, addEngineFlags } from './config-flags.ts';
+import { addAuditCommands } from './commands/audit.ts';
 import { addCheck } from './commands/check.ts';
+import { addExplain } from './commands/explain.ts';
+import { addGroupCommands } from './commands/group.ts';
 import { addHealthcheck } from './commands/healthcheck.ts';
 import { addMigrate } from './commands/migrate.ts';
-import { EXIT_CODES } from './failure.ts';
+import { addPolicyCommands } from './commands/policy.ts';
 import { addServe } from './commands/serve.ts';
+import { addSessionCommands } from './commands/session.ts';
+import { addTokenCommands } from './commands/token.ts';
+import { addUserCommands } from './commands/user.ts';
+import { EXIT_CODES } from './failure.ts';
 import type { Terminal } from './terminal.ts';
 
 const EPILOGUE = `
@@ -36,6 +43,13 @@ export function buildProgram(terminal: Terminal, argv: readonly string[]): Comma
   addConfigFlags(program, 'none');
   addServe(program, terminal);
   addMigrate(program, terminal);
+  addUserCommands(program, terminal);
+  addGroupCommands(program, terminal);
+  addTokenCommands(program, terminal);
+  addPolicyCommands(program, terminal);
+  addSessionCommands(program, terminal);
+  addAuditCommands(program, terminal);
+  addExplain(program, terminal);
   addCheck(program, terminal);
   addHealthcheck(program, terminal);
   for (const command of allCommands(program)) addEngineFlags(command, argv);

@@ -4,6 +4,8 @@ import type { Secret } from '../core/secret.ts';
 import type { EngineOptions } from '../upstream/engine.ts';
 import { Engines } from '../upstream/engines.ts';
 
+export type { Engines };
+
 /** The demo engine that comes with the package. */
 export interface EmbeddedEngine {
   readonly engineUrl: Secret;

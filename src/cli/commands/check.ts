@@ -1,13 +1,11 @@
 import type { Command } from 'commander';
 import type { Config } from '../../config/config.ts';
 import { describeError } from '../../core/errors.ts';
-import { checkEngine } from '../../main/check-engine.ts';
-import { checkTls } from '../../main/check-tls.ts';
-import { engineOptions } from '../../main/engine-options.ts';
+import type { Store } from '../../store/store.ts';
 import { configOf } from '../config-flags.ts';
 import { EXIT, exitCodeOf, NegativeAnswer, type ExitCode } from '../failure.ts';
 import { addLeaf } from '../leaf.ts';
-import { withStore, type OpenedStore } from '../store.ts';
+import { withStore, type Surroundings } from '../store.ts';
 import { printable, type Terminal } from '../terminal.ts';
 
 interface Finding {
@@ -38,6 +36,7 @@ export function addCheck(program: Command, terminal: Terminal): void {
 }
 
 async function* checkAll(command: Command, terminal: Terminal, config: Config): AsyncGenerator<Finding> {
+  const { checkEngine, checkTls, engineOptions } = await import('../../main/check.ts');
   yield ok('config', 'every setting makes sense');
   yield await tried('tls', async () => {
     if (config.tls.mode === 'off') return ok('tls', 'off: clients without SCRAM can not log in');
@@ -53,7 +52,7 @@ async function* checkAll(command: Command, terminal: Terminal, config: Config): 
   if (config.engines.size === 0) yield ok('engine', 'the embedded demo');
 }
 
-async function checkStore({ store, embedded }: OpenedStore): Promise<Finding> {
+async function checkStore(store: Store, { embedded }: Surroundings): Promise<Finding> {
   await store.ping();
   const where = embedded === null ? 'reachable' : 'embedded';
   const pending = await store.pendingMigrations();

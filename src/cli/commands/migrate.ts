@@ -11,7 +11,7 @@ export function addMigrate(program: Command, terminal: Terminal): void {
     examples: ['patgate migrate', 'PATGATE_STORE_URL_FILE=/run/secrets/store patgate migrate'],
   });
   command.action(() =>
-    withStore(command, terminal, async ({ store }) => {
+    withStore(command, terminal, async (store) => {
       const steps = await store.migrate();
       for (const step of steps) terminal.stdout.write(`${step}\n`);
       say(terminal, steps.length === 0 ? 'the store was up to date' : 'the store is up to date now');

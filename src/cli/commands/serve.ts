@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { runUntilStopped } from '../../main/run-until-stopped.ts';
 import { configOf } from '../config-flags.ts';
 import { addLeaf } from '../leaf.ts';
 import type { Terminal } from '../terminal.ts';
@@ -22,6 +21,8 @@ export function addServe(program: Command, terminal: Terminal): void {
   );
   command.action(async (options: { readyFile?: string }) => {
     const { config } = configOf(command, terminal);
+    // With all that it stands on, too much to load for any other command.
+    const { runUntilStopped } = await import('../../main/run-until-stopped.ts');
     await runUntilStopped(config, {
       readyFile: options.readyFile ?? null,
       announce: (text) => terminal.stdout.write(text),

@@ -1,0 +1,3 @@
+export { checkEngine } from './check-engine.ts';
+export { checkTls } from './check-tls.ts';
+export { engineOptions } from './engine-options.ts';
