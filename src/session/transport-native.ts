@@ -164,7 +164,7 @@ export class NativeTransport implements Transport {
     const { sink } = this.#slot;
     if (sink !== null && !this.#slot.hasWaiting) return sink.data(chunk, tenure);
     this.#slot.keep(tenure === 'owned' ? chunk : Buffer.from(chunk));
-    this.pause();
+    this.#stopReading();
     return false;
   }
 

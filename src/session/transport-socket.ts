@@ -109,7 +109,7 @@ export class SocketTransport implements Transport {
       return;
     }
     this.#slot.keep(chunk);
-    this.pause();
+    this.#socket.pause();
   }
 
   /** Kept events are delivered after the caller's own work, as if they happened then. */
