@@ -83,7 +83,7 @@ export class RelayRun implements Relay {
   }
 
   inject(frame: Buffer): void {
-    if (this.#phase === 'over') return;
+    if (this.#phase === 'over' || this.#phase === 'closing') return;
     if (this.#insertions.length === 0 && this.#fromEngine.atBoundary) this.#client.write(frame);
     else this.#insertions.push(frame);
   }

@@ -25,12 +25,15 @@ export function leaveNothingBehind(): void {
   afterEach(async () => {
     for (const peer of peers) peer.destroy();
     peers.clear();
-    const deadline = performance.now() + 3000;
-    while (newOnes(before).length > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setImmediate(resolve));
-    }
+    await settle(() => newOnes(before).length === 0);
     expect(newOnes(before), 'left behind by the test').toEqual([]);
   });
+}
+
+/** Waits until `done`, at most three seconds. */
+export async function settle(done: () => boolean): Promise<void> {
+  const deadline = performance.now() + 3000;
+  while (!done() && performance.now() < deadline) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function resources(): Map<string, number> {
@@ -199,13 +202,13 @@ export class Notes implements TransportSink {
 /** What a peer has received; `until…` waits for more. */
 export class Inbox {
   readonly #socket: Socket;
-  readonly #chunks: Buffer[] = [];
+  #chunks: Buffer<ArrayBuffer>[] = [];
   #length = 0;
   #over = false;
 
   constructor(socket: Socket) {
     this.#socket = socket;
-    socket.on('data', (chunk: Buffer) => {
+    socket.on('data', (chunk: Buffer<ArrayBuffer>) => {
       this.#chunks.push(chunk);
       this.#length += chunk.length;
     });
@@ -213,8 +216,13 @@ export class Inbox {
     socket.on('close', () => (this.#over = true));
   }
 
-  get bytes(): Buffer {
-    return Buffer.concat(this.#chunks);
+  get bytes(): Buffer<ArrayBuffer> {
+    const [first, ...more] = this.#chunks;
+    if (first === undefined) return Buffer.alloc(0);
+    if (more.length === 0) return first;
+    const all = Buffer.concat(this.#chunks);
+    this.#chunks = [all];
+    return all;
   }
 
   get length(): number {
@@ -222,15 +230,20 @@ export class Inbox {
   }
 
   /** Settles when `length` bytes are here. @throws when the connection ends before */
-  async until(length: number): Promise<Buffer> {
+  async until(length: number): Promise<Buffer<ArrayBuffer>> {
+    await this.untilLength(length);
+    return this.bytes;
+  }
+
+  /** As `until`, without putting the bytes together. */
+  async untilLength(length: number): Promise<void> {
     while (this.#length < length) {
       if (this.#over) throw new Error(`the connection ended after ${this.#length} of ${length} bytes`);
       await this.#next();
     }
-    return this.bytes;
   }
 
-  async untilEnd(): Promise<Buffer> {
+  async untilEnd(): Promise<Buffer<ArrayBuffer>> {
     while (!this.#over) await this.#next();
     return this.bytes;
   }
