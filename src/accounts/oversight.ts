@@ -3,6 +3,7 @@ import type { Audit, AuditQuery, AuditRow, AuditVerdict } from '../store/audit.t
 import type { EventBus } from '../store/bus.ts';
 import type { ListedSession, LiveSessions, SessionQuery } from '../store/live-sessions.ts';
 import type { Actor } from './actor.ts';
+import { auditEntry, demandPrivilege } from './permission.ts';
 
 /**
  * What administrators watch and stop. Everyone sees and ends their own sessions; *manage all* everyone's, and reads the audit.
@@ -34,7 +35,7 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
   const list = (actor: Actor, query: SessionQuery = {}): Promise<readonly ListedSession[]> => {
     if (actor.privileges.has('manage_all')) return sessions.list(query);
     const own = ownUid(actor);
-    if (query.uid !== undefined && query.uid !== own) throw forbidden();
+    if (query.uid !== undefined && query.uid !== own) demandPrivilege(actor, 'manage_all');
     return sessions.list({ ...query, uid: own });
   };
 
@@ -48,7 +49,9 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
           throw new RequestError('request.not_found', `No session ${sid} is running.`);
         return session;
       });
-      for (const session of targets) audit.note(killEntry(actor, session, reason));
+      for (const { sid, user } of targets) {
+        audit.note(auditEntry(actor, 'session.kill', { kind: 'session', id: sid, name: user }, { reason }));
+      }
       await bus.publish({
         kind: 'sessions.kill',
         sids: targets.map(({ sid }) => sid),
@@ -57,38 +60,17 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
       });
     },
     async audit(actor, query) {
-      demandManageAll(actor);
+      demandPrivilege(actor, 'manage_all');
       return audit.list(query);
     },
     async verifyAudit(actor) {
-      demandManageAll(actor);
+      demandPrivilege(actor, 'manage_all');
       return audit.verify();
     },
   };
 }
 
-function killEntry(actor: Actor, session: ListedSession, reason: string): Parameters<Audit['note']>[0] {
-  const { uid, name, via, tid, address, application } = actor;
-  return {
-    action: 'session.kill',
-    outcome: 'ok',
-    actor: { uid, name, via, tid },
-    target: { kind: 'session', id: session.sid, name: session.user },
-    address,
-    application,
-    reason,
-  };
-}
-
-function demandManageAll(actor: Actor): void {
-  if (!actor.privileges.has('manage_all')) throw forbidden();
-}
-
 function ownUid(actor: Actor): string {
-  if (actor.uid === null) throw forbidden();
+  if (actor.uid === null) throw new RequestError('request.forbidden', 'This needs a user.');
   return actor.uid;
-}
-
-function forbidden(): RequestError {
-  return new RequestError('request.forbidden', 'This needs the privilege "manage all".');
 }

@@ -5,7 +5,7 @@ import { RequestError } from '../../core/errors.ts';
 import type { TokenView } from '../../tokens/views.ts';
 import { allTokens } from '../all-tokens.ts';
 import { parseAs, readJson } from '../body.ts';
-import { demand } from '../demand.ts';
+import { demandPrivilege } from '../../accounts/permission.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Caller, HttpEnv } from '../env.ts';
 import { noToken, onToken } from './errors.ts';
@@ -52,7 +52,7 @@ export function tokenManagementRoutes(routes: Hono<HttpEnv>, deps: HttpDeps): vo
   };
 
   routes.use(`${BASE}/*`, async (c, next) => {
-    demand(c.get('caller'), 'manage_all');
+    demandPrivilege(c.get('caller'), 'manage_all');
     await next();
   });
 

@@ -1,10 +1,11 @@
-import type { UserReference } from '../../accounts/service.ts';
+import type { UserView } from '../../accounts/views.ts';
 import { DAY_MS, HOUR_MS } from '../../core/duration.ts';
 import { RequestError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import type { Lifetime } from '../../tokens/service.ts';
 import type { TokenStanding } from '../../tokens/standing.ts';
 import type { ListQuery, TokenView } from '../../tokens/views.ts';
+import { demandPrivilege } from '../../accounts/permission.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Caller } from '../env.ts';
 
@@ -86,9 +87,12 @@ function nameOf(urn: string): string {
   return name;
 }
 
-function referenceOf(caller: Caller, urn: string): UserReference {
+/** @throws RequestError request.forbidden for anyone but oneself, unless one manages all; request.not_found */
+function userOf({ accounts }: Deps, caller: Caller, urn: string): Promise<UserView> {
   const name = nameOf(urn);
-  return name === caller.name ? { uid: caller.uid } : { name };
+  if (name === caller.name) return accounts.getUser(caller, { uid: caller.uid });
+  demandPrivilege(caller, 'manage_all');
+  return accounts.getUser(caller, { name });
 }
 
 function wholeNumber(value: number | null | undefined, fallback: number, max: number, name: string): number {
@@ -98,17 +102,13 @@ function wholeNumber(value: number | null | undefined, fallback: number, max: nu
 }
 
 /** The filters as a query; those that exclude each other match nothing. */
-async function queryOf(
-  { accounts }: Deps,
-  caller: Caller,
-  filters: readonly Filter[],
-): Promise<ListQuery | null> {
+async function queryOf(deps: Deps, caller: Caller, filters: readonly Filter[]): Promise<ListQuery | null> {
   const query: { owner?: string; createdBy?: string } = {};
   for (const { field, value, values } of filters) {
     const [urn, ...more] = values ?? (typeof value === 'string' ? [value] : []);
     if (urn === undefined || more.length > 0) throw invalid(`The filter ${field} needs exactly one value.`);
     if (field !== 'ownerUrn' && field !== 'actorUrn') throw invalid(`No filter ${JSON.stringify(field)}.`);
-    const { uid } = await accounts.getUser(caller, referenceOf(caller, urn));
+    const { uid } = await userOf(deps, caller, urn);
     const key = field === 'ownerUrn' ? 'createdBy' : 'owner';
     if ((query[key] ?? uid) !== uid) return null;
     query[key] = uid;
@@ -128,10 +128,10 @@ export interface Operations {
 }
 
 export function operations(deps: Deps): Operations {
-  const { tokens, accounts } = deps;
+  const { tokens } = deps;
   return {
     async create(caller, { type, actorUrn, duration, name, description = null }) {
-      const owner = await accounts.getUser(caller, referenceOf(caller, actorUrn));
+      const owner = await userOf(deps, caller, actorUrn);
       if ((owner.kind === 'service') !== (type === 'SERVICE_ACCOUNT')) {
         throw invalid(`${actorUrn} is no ${type === 'PERSONAL' ? 'person' : 'service account'}.`);
       }

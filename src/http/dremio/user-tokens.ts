@@ -7,6 +7,7 @@ import type { TokenStanding } from '../../tokens/standing.ts';
 import type { TokenView } from '../../tokens/views.ts';
 import { allTokens } from '../all-tokens.ts';
 import { readJson } from '../body.ts';
+import { demandPrivilege } from '../../accounts/permission.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Caller, HttpEnv } from '../env.ts';
 
@@ -39,9 +40,13 @@ const Milliseconds = z
 
 const NewToken = z.object({ label: z.string().min(1), millisecondsToExpire: Milliseconds.nullish() });
 
-/** The user that a path names: oneself, or with *manage all* anyone. @throws RequestError forbidden, not_found */
+/**
+ * The user that a path names: oneself, or with *manage all* anyone; the others do not learn whether there is such a user.
+ * @throws RequestError forbidden, not_found
+ */
 async function resolveUid({ accounts }: Deps, caller: Caller, idOrName: string): Promise<string> {
   if (idOrName === caller.uid || idOrName === caller.name) return caller.uid;
+  demandPrivilege(caller, 'manage_all');
   const reference: UserReference = UUID.test(idOrName) ? { uid: idOrName } : { name: idOrName };
   return (await accounts.getUser(caller, reference)).uid;
 }
