@@ -5,6 +5,7 @@ import type { AccountService } from '../accounts/service.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Authenticator } from '../tokens/authenticator.ts';
+import type { LastUsed } from '../tokens/last-used.ts';
 import type { PolicyService } from '../tokens/policy-service.ts';
 import type { TokenService } from '../tokens/service.ts';
 import type { Readiness } from './health.ts';
@@ -16,6 +17,7 @@ export interface HttpDeps {
   readonly accounts: AccountService;
   readonly oversight: Oversight;
   readonly authenticator: Authenticator;
+  readonly lastUsed: Pick<LastUsed, 'note'>;
   /** What this process needs in order to serve. */
   readonly readiness: () => Promise<Readiness>;
   readonly registry: Registry;

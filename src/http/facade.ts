@@ -47,6 +47,10 @@ export function renderFailure(facade: Facade | null, failure: Failure, requestId
     headers: { 'content-type': 'text/plain; charset=utf-8' },
     body: `${message}\n`,
   };
-  if (retryAfterSeconds === null) return answer;
-  return { ...answer, headers: { ...answer.headers, 'retry-after': String(retryAfterSeconds) } };
+  const more = {
+    ...(retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    // The rest of the body is not read, so nothing can follow it on the same connection.
+    ...(status === 413 ? { connection: 'close' } : {}),
+  };
+  return { ...answer, headers: { ...answer.headers, ...more } };
 }

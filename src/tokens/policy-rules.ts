@@ -1,6 +1,6 @@
 import { DAY_MS } from '../core/duration.ts';
 import { RequestError } from '../core/errors.ts';
-import type { Policy } from './policy-service.ts';
+import type { Policy, PolicyPatch } from './policy-service.ts';
 
 const LONGEST_DAYS = 3650;
 const MOST_TOKENS = 256;
@@ -21,19 +21,21 @@ const RANGES: readonly Range[] = [
   { key: 'auditRetentionDays', least: 0, most: LONGEST_DAYS * 10 },
 ];
 
-/** @throws RequestError request.invalid, naming the rule that is out of bounds */
-export function checkPolicy(policy: Policy): void {
+/**
+ * @param policy as it would be after the patch
+ * @throws RequestError request.invalid, naming the rule that is out of bounds
+ */
+export function checkPolicy(policy: Policy, patch: PolicyPatch): void {
   for (const { key, least, most } of RANGES) {
     const value = policy[key];
     if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < least || value > most) {
       throw new RequestError('request.invalid', `${key} must be a whole number from ${least} to ${most}.`);
     }
   }
-  if (policy.defaultLifetimeMs > policy.maxLifetimeMs) {
-    throw new RequestError(
-      'request.invalid',
-      'defaultLifetimeMs must not be over maxLifetimeMs: a token that names no lifetime would be refused.',
-    );
+  const { defaultLifetimeMs: own, maxLifetimeMs: most } = policy;
+  // A maximum alone may sink below the default, which is then cut to it: some interfaces know of no default.
+  if (patch.defaultLifetimeMs !== undefined && own > most) {
+    throw new RequestError('request.invalid', 'defaultLifetimeMs must not be over maxLifetimeMs.');
   }
   if (!['everyone', 'granted'].includes(policy.createAndUse)) {
     throw new RequestError('request.invalid', 'createAndUse must be "everyone" or "granted".');

@@ -42,7 +42,7 @@ export function createPolicyService({ store, clock, audit, bus }: PolicyDeps): P
       const policy = await store.transaction(async (trx) => {
         const current = await lockPolicy(trx, 'update');
         const wanted = { ...current, ...patch };
-        checkPolicy(wanted);
+        checkPolicy(wanted, patch);
         const by = { uid: actor.uid, name: actor.name, at: clock.now() };
         const change = await changePolicy(trx, patch, by);
         if (change === null) return current;

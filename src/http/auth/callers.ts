@@ -87,6 +87,7 @@ export class Callers {
     const answer = await this.#gate.run(() => this.#deps.authenticator.bearer(secret, origin));
     if (answer.ok) {
       this.#good.set(key, true);
+      this.#noteUse(answer.actor);
       return answer;
     }
     this.#good.delete(key);
@@ -109,6 +110,11 @@ export class Callers {
   #refuse(how: Parameters<HttpMetrics['refused']>[0]): RequestError {
     this.#metrics.refused(how);
     return new RequestError('request.unauthenticated', 'No valid credential.');
+  }
+
+  #noteUse({ tid, address, application }: Caller): void {
+    const { lastUsed, clock } = this.#deps;
+    if (tid !== null) lastUsed.note(tid, { at: clock.now(), address, application });
   }
 
   #spend({ address }: Origin): void {

@@ -1,4 +1,5 @@
-import { GraphQLError } from 'graphql';
+import type { GraphQLError } from 'graphql';
+import { createGraphQLError } from 'graphql-yoga';
 import type { ErrorCode } from '../../core/errors.ts';
 import { jsonAnswer, type ErrorAnswer } from '../facade.ts';
 import type { Failure } from '../failure.ts';
@@ -37,7 +38,7 @@ export function datahubError({ code, message }: Failure): { message: string; ext
 /** What fails inside an operation is told in the answer of that operation, with HTTP status 200. */
 export function graphqlError(failure: Failure): GraphQLError {
   const { message, extensions } = datahubError(failure);
-  return new GraphQLError(message, { extensions: { ...extensions } });
+  return createGraphQLError(message, { extensions: { ...extensions } });
 }
 
 /** What fails before GraphQL is reached: no credential, a body that is no JSON. */

@@ -1,5 +1,5 @@
-import { GraphQLError, parse, type ExecutionResult } from 'graphql';
-import { createSchema, createYoga, type Plugin } from 'graphql-yoga';
+import { parse, type ExecutionResult } from 'graphql';
+import { createGraphQLError, createSchema, createYoga, type Plugin } from 'graphql-yoga';
 import { Hono } from 'hono';
 import { z } from 'zod';
 import type { Callers } from '../auth/callers.ts';
@@ -57,7 +57,7 @@ function withExtensions({ errors, ...rest }: ExecutionResult): ExecutionResult {
   const told = errors.map((error) =>
     'type' in error.extensions
       ? error
-      : new GraphQLError(error.message, { path: error.path ?? null, extensions: { ...BAD_REQUEST } }),
+      : createGraphQLError(error.message, { path: error.path ?? null, extensions: { ...BAD_REQUEST } }),
   );
   return { ...rest, errors: told };
 }
