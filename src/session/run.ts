@@ -171,5 +171,8 @@ async function carry(session: LiveSession, epoch: number, deps: SessionDeps): Pr
 async function release(session: LiveSession, end: RelayEnd, deps: SessionDeps): Promise<void> {
   const abandoned = end.closedBy !== 'engine' && session.relay.state === 'busy';
   if (abandoned) await deps.upstream.cancel(session.engine);
-  deps.upstream.giveBack(session.engine, { reusable: end.engineReusable });
+  deps.upstream.giveBack(session.engine, {
+    reusable: end.engineReusable,
+    parametersChanged: end.parametersChanged,
+  });
 }

@@ -25,8 +25,8 @@ const RESET_TIMEOUT_MS = 10_000;
 /** A session that was idle for longer may have been cut off by a firewall that tells nobody. */
 const TRUSTED_IDLE_MS = 30_000;
 const PROBE_TIMEOUT_MS = 1000;
-/** A reset that takes longer than a new login would is not worth waiting for. */
-const PATIENCE_MS = 50;
+/** A reset is a millisecond of work, a new session ten: where both take long, the engine is better off with the former. */
+const PATIENCE_MS = 200;
 
 interface Resetting {
   readonly running: Set<Physical>;

@@ -1,8 +1,8 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { deriveKeys } from '../../../src/scram/keys.ts';
 import type { Dial } from '../../../src/upstream/dial.ts';
 import { admin, PASSWORD, startMethodCluster, type MethodCluster } from './cluster.ts';
 import {
@@ -113,15 +113,13 @@ describe('a userlist', () => {
     return rows[0]?.rolpassword ?? '';
   }
 
-  /** The keys form, made from the password and the salt that the engine has. */
+  /** The keys form, made as docs/engines.md says. */
   async function keysOf(role: string): Promise<string> {
     const [, iterations = '', salt = ''] =
       /^SCRAM-SHA-256\$(\d+):([^$]+)/.exec(await storedSecret(role)) ?? [];
-    const { clientKey, serverKey } = await deriveKeys(PASSWORD, {
-      salt: Buffer.from(salt, 'base64'),
-      iterations: Number(iterations),
-    });
-    return `SCRAM-SHA-256-KEYS$${iterations}:${salt}$${clientKey.toString('base64')}:${serverKey.toString('base64')}`;
+    const [, program = ''] = /node -e '([^']+)'/.exec(readFileSync('docs/engines.md', 'utf8')) ?? [];
+    const args = ['-e', program, iterations, salt];
+    return execFileSync(process.execPath, args, { input: PASSWORD, encoding: 'utf8' }).trim();
   }
 
   async function byList(role: string, secret: string, parameters = ''): Promise<string> {

@@ -125,6 +125,12 @@ describe('a reset', () => {
     ['nonsense', () => [Buffer.from('nonsense, and a lot of it')]],
     ['one answer too many', (sql) => [...well(sql), ...(sql.startsWith('SHOW') ? [READY] : [])]],
     [
+      'half an answer too many',
+      (sql) => [...well(sql), ...(sql.startsWith('SHOW') ? [READY.subarray(0, 3)] : [])],
+    ],
+    ['a length under 4', () => [Buffer.from('4300000003', 'hex')]],
+    ['a gigabyte', () => [Buffer.from('4440000000', 'hex')]],
+    [
       'an error to RESET ROLE',
       (sql) => (sql === 'RESET ROLE' ? [errorResponse('42501', 'no'), READY] : well(sql)),
     ],
@@ -162,7 +168,7 @@ describe('a reset', () => {
     upstream.giveBack(await open(upstream), { reusable: true });
     const opening = open(upstream);
     await expect.poll(() => queries.length).toBeGreaterThan(0);
-    clock.advance(50);
+    clock.advance(200);
     expect((await opening).fresh).toBe(true);
     expect(upstream.stats()[0]?.resetting).toBe(1);
     clock.advance(10_000);

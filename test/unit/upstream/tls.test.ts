@@ -14,7 +14,8 @@ import {
   type Peer,
   type ScriptedEngine,
 } from './scripted.ts';
-import { ask, failure, NO_POOL, open, upstreamOf, type EngineSettings } from './support.ts';
+import type { EngineSession, Upstream } from '../../../src/upstream/open.ts';
+import { answers, ask, failure, NO_POOL, open, send, upstreamOf, type EngineSettings } from './support.ts';
 
 let methods: MethodCluster;
 let directory: string;
@@ -107,10 +108,15 @@ describe('sslmode, with a real engine whose certificate is for localhost', () =>
 function tlsFront(
   pair: Pair,
   onSecure: (socket: TLSSocket) => void = () => undefined,
+  /** What it does with the second connection and later ones, if not the same. */
+  later?: (peer: Peer) => Promise<void>,
 ): Promise<ScriptedEngine> {
+  let connections = 0;
   const secureContext = createSecureContext({ cert: pair.certificate, key: pair.key });
   return scriptedEngine(async (peer) => {
     await peer.packet();
+    connections += 1;
+    if (connections > 1 && later !== undefined) return later(peer);
     peer.write(Buffer.from('S'));
     const socket = new TLSSocket(peer.socket, {
       isServer: true,
@@ -124,6 +130,7 @@ function tlsFront(
       back.on('error', () => socket.destroy());
       socket.pipe(back).pipe(socket);
     });
+    return undefined;
   });
 }
 
@@ -145,6 +152,49 @@ describe('TLS sessions', () => {
     await upstream.reload();
     upstream.giveBack(await open(upstream), { reusable: true });
     expect(reused.at(-1)).toBe(false);
+    await upstream.close();
+    await front.close();
+  });
+});
+
+describe('a cancel request for a session with TLS', () => {
+  async function openThrough(front: ScriptedEngine): Promise<{ upstream: Upstream; session: EngineSession }> {
+    const url = `postgres://by_trust@localhost:${front.port}/postgres?sslmode=prefer`;
+    const upstream = await upstreamOf({ url }, { pool: NO_POOL });
+    return { upstream, session: await open(upstream) };
+  }
+
+  function outcomeOf(session: EngineSession): Promise<unknown> {
+    return answers(session, () => undefined).catch((error: unknown) => error);
+  }
+
+  it('goes over TLS', async () => {
+    const secured: TLSSocket[] = [];
+    const pair = methods.authority.issue('front', { names: ['localhost'] });
+    const front = await tlsFront(pair, (socket) => secured.push(socket));
+    const { upstream, session } = await openThrough(front);
+    send(session, 'SELECT pg_sleep(60)');
+    const outcome = outcomeOf(session);
+    await upstream.cancel(session);
+    expect(await outcome).toMatchObject({ code: '57014' });
+    expect(secured).toHaveLength(2);
+    upstream.giveBack(session, { reusable: true });
+    await upstream.close();
+    await front.close();
+  });
+
+  it('is not sent in the clear when the engine suddenly has no TLS', async () => {
+    const pair = methods.authority.issue('front', { names: ['localhost'] });
+    const inTheClear: string[] = [];
+    const front = await tlsFront(pair, undefined, async (peer) => {
+      peer.write(Buffer.from('N'));
+      inTheClear.push((await peer.packet()).toString('hex'));
+    });
+    const { upstream, session } = await openThrough(front);
+    await upstream.cancel(session);
+    expect(front.connections).toBe(2);
+    expect(inTheClear).toEqual([]);
+    upstream.giveBack(session, { reusable: false });
     await upstream.close();
     await front.close();
   });
