@@ -1,4 +1,5 @@
 import { sql, type Kysely, type RawBuilder } from 'kysely';
+import { isUuid } from '../core/uuid.ts';
 import type { Database } from '../store/schema.ts';
 import { effectivePrivileges, type Privilege } from './actor.ts';
 import type { UserReference } from './service.ts';
@@ -49,16 +50,15 @@ export async function findUserRow(db: Kysely<Database>, reference: UserReference
   return user ?? null;
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const NOTHING = sql`false`;
 
 function condition(reference: UserReference): RawBuilder<unknown> {
-  if ('uid' in reference) return UUID.test(reference.uid) ? sql`u.uid = ${reference.uid}` : NOTHING;
+  if ('uid' in reference) return isUuid(reference.uid) ? sql`u.uid = ${reference.uid}` : NOTHING;
   if ('numericId' in reference) {
     return Number.isSafeInteger(reference.numericId) ? sql`u.numeric_id = ${reference.numericId}` : NOTHING;
   }
   if ('applicationId' in reference) {
-    return UUID.test(reference.applicationId)
+    return isUuid(reference.applicationId)
       ? sql`u.application_id = ${reference.applicationId} and u.removed_at is null`
       : NOTHING;
   }

@@ -4,6 +4,7 @@ import { RequestError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import { formatVerifier, makeVerifier } from '../scram/verifier.ts';
 import type { AuditAction } from '../store/audit.ts';
+import { isUuid } from '../core/uuid.ts';
 import { violates } from '../store/errors.ts';
 import type { StoreTransaction } from '../store/store.ts';
 import type { AccountDeps } from './account-deps.ts';
@@ -121,6 +122,7 @@ export async function setPassword(
 ): Promise<void> {
   if (actor.uid !== uid) demandPrivilege(actor, 'admin');
   demandScope(actor, 'accounts');
+  if (!isUuid(uid)) throw noSuchUser();
   const salt = await deps.store.db
     .selectFrom('users')
     .select(['scram_salt', 'scram_iterations'])
@@ -212,6 +214,7 @@ async function change(
   work: (trx: StoreTransaction, user: UserView) => Promise<void>,
 ): Promise<UserView> {
   const { store, audit, bus } = deps;
+  if (!isUuid(uid)) throw noSuchUser();
   await store
     .transaction(async (trx) => {
       const [user] = await selectUsers(
@@ -249,7 +252,7 @@ async function storedForm(
 }
 
 function checkUuid(text: string): string {
-  if (/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(text)) return text;
+  if (isUuid(text)) return text;
   throw new RequestError('request.invalid', 'An application id is a UUID.');
 }
 

@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
+import { isUuid } from '../core/uuid.ts';
 
 /**
  * Other names of a token for interfaces that want another shape than a UUID: 32 bytes, the tid and a checksum over it, in
  * hexadecimal (Databricks) or base64 (DataHub). So an alias leads back to its tid without a look-up, and a made-up one does not.
  */
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i;
 const HEX = /^[0-9a-f]{64}$/i;
 const BASE64 = /^[A-Za-z0-9+/_-]{43}=?$/;
 const TID_BYTES = 16;
@@ -19,7 +19,7 @@ export function datahubId(tid: string): string {
 
 /** @returns the tid, in lower case, of a tid or one of its aliases; null when the text is neither */
 export function parseTokenId(text: string): string | null {
-  if (UUID.test(text)) return text.toLowerCase();
+  if (isUuid(text)) return text.toLowerCase();
   if (HEX.test(text)) return tidOf(Buffer.from(text, 'hex'));
   return BASE64.test(text) ? tidOf(Buffer.from(text, 'base64')) : null;
 }

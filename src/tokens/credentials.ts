@@ -2,6 +2,7 @@ import type { Privilege } from '../accounts/actor.ts';
 import type { StoredPassword } from '../accounts/password.ts';
 import type { PrincipalKind } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
+import { isUuid } from '../core/uuid.ts';
 import { readStoreSecret } from '../store/settings.ts';
 import type { Prepared, Store } from '../store/store.ts';
 import { BY_DIGEST, BY_NAME, BY_TID } from './credential-statements.ts';
@@ -92,7 +93,7 @@ export function createCredentials({ store, clock }: { store: Store; clock: Clock
     byName: (nameOrEmail) => find(BY_NAME, [nameOrEmail, clock.now()]),
     byToken: async (digest) => withOneToken(await find(BY_DIGEST, [digest])),
     // A client names the tid in its start-up packet, so it may be anything.
-    byTid: async (tid) => (UUID.test(tid) ? withOneToken(await find(BY_TID, [tid])) : null),
+    byTid: async (tid) => (isUuid(tid) ? withOneToken(await find(BY_TID, [tid])) : null),
     storeSecret() {
       secret ??= readStoreSecret(store).catch((error: unknown) => {
         secret = null;
@@ -102,8 +103,6 @@ export function createCredentials({ store, clock }: { store: Store; clock: Clock
     },
   };
 }
-
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 function withOneToken(found: AccountWithTokens | null): TokenWithAccount | null {
   const token = found?.tokens[0];

@@ -3,6 +3,7 @@ import type { Actor } from '../accounts/actor.ts';
 import { demandPrivilege } from '../accounts/permission.ts';
 import { DAY_MS } from '../core/duration.ts';
 import { RequestError } from '../core/errors.ts';
+import { isUuid } from '../core/uuid.ts';
 import { decodeCursor, encodeCursor, type Cursor } from './cursor.ts';
 import type { TokenServiceDeps } from './service-deps.ts';
 import type { TokenStanding } from './standing.ts';
@@ -164,9 +165,7 @@ function within(what: string, value: number, least: number, most: number): numbe
   throw new RequestError('request.invalid', `The ${what} must be a whole number from ${least} to ${most}.`);
 }
 
-const UUID = /^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
-
 function uuid(text: string): string {
-  if (UUID.test(text)) return text;
+  if (isUuid(text)) return text;
   throw new RequestError('request.invalid', `"${text.slice(0, 60)}" is no uid.`);
 }

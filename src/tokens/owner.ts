@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { effectivePrivileges } from '../accounts/actor.ts';
 import { RequestError } from '../core/errors.ts';
+import { isUuid } from '../core/uuid.ts';
 import type { ScramParameters } from '../scram/keys.ts';
 import type { Policy } from '../store/policy.ts';
 import type { GrantsTable } from '../store/schema.ts';
@@ -8,6 +9,7 @@ import type { Store, StoreTransaction } from '../store/store.ts';
 
 /** @throws RequestError request.not_found */
 export async function scramParametersOf(store: Store, uid: string): Promise<ScramParameters> {
+  if (!isUuid(uid)) throw noSuchUser();
   const row = await store.db
     .selectFrom('users')
     .select(['scram_salt', 'scram_iterations'])

@@ -3,7 +3,11 @@ import { RequestError } from '../core/errors.ts';
 import type { Policy, PolicyPatch } from './policy-service.ts';
 
 const LONGEST_DAYS = 3650;
-const MOST_TOKENS = 256;
+/**
+ * A login by SCRAM tries each secret that a user has, those in the overlap of a rotation too, so twice this must fit into what
+ * credentials read.
+ */
+const MOST_TOKENS = 128;
 
 interface Range {
   readonly key: keyof Policy;

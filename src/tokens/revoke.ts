@@ -2,6 +2,7 @@ import type { ExpressionBuilder } from 'kysely';
 import type { Actor } from '../accounts/actor.ts';
 import { auditEntry } from '../accounts/permission.ts';
 import { RequestError } from '../core/errors.ts';
+import { isUuid } from '../core/uuid.ts';
 import type { Database } from '../store/schema.ts';
 import type { StoreTransaction } from '../store/store.ts';
 import { maySee, noSuchToken, readView, tidOf } from './find.ts';
@@ -63,6 +64,7 @@ export async function revokeAll(
   if (!maySee(actor, uid)) {
     throw new RequestError('request.forbidden', 'This needs the privilege "manage all".');
   }
+  if (!isUuid(uid)) return 0;
   return deps.store.transaction(async (trx) => {
     const found = await lockTokens(trx, deps.clock.now(), (eb) =>
       eb.and([eb('uid', '=', uid), eb('revoked_at', 'is', null)]),
