@@ -1,0 +1,124 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemActor } from '../../src/accounts/actor.ts';
+import { startGatewayProcess } from '../support/gateway-process.ts';
+import { queryOne } from '../support/query.ts';
+import { startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
+
+const ADMIN = systemActor('revocation test');
+
+interface Session {
+  readonly client: pg.Client;
+  /** What the session ended with: SQLSTATE and text. */
+  readonly ended: Promise<{ code: string; message: string }>;
+}
+
+async function open(gateway: TestGateway, user: string, secret: string): Promise<Session> {
+  const client = new pg.Client(gateway.clientConfig(user, secret));
+  const ended = new Promise<{ code: string; message: string }>((resolve) => {
+    client.on('error', (error: Error & { code?: string }) =>
+      resolve({ code: error.code ?? '', message: error.message }),
+    );
+  });
+  await client.connect();
+  return { client, ended };
+}
+
+describe('a right that is taken away', () => {
+  let gateway: TestGateway;
+  let ada: TestUser;
+  beforeAll(async () => {
+    gateway = await startGateway({ 'sessions.max': '3000' });
+    ada = await gateway.addUser('ada');
+  });
+  afterAll(() => gateway.stop());
+
+  it('ends an idle session with the reason, and leaves others alone', async () => {
+    const { tid, token } = await gateway.issueToken(ada, { label: 'laptop' });
+    const revoked = await open(gateway, '$token', token);
+    const own = await open(gateway, 'ada', ada.password);
+    await gateway.services.tokens.revoke(ADMIN, tid, 'lost on a train');
+    expect(await revoked.ended).toEqual({
+      code: '57P01',
+      message: expect.stringMatching(/token "laptop" was revoked \(lost on a train\)/) as string,
+    });
+    expect((await own.client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await own.client.end();
+    await expect(open(gateway, '$token', token)).rejects.toMatchObject({ code: '28P01' });
+  });
+
+  it('cancels a statement under way and then ends its session, between two messages', async () => {
+    const { tid, token } = await gateway.issueToken(ada, { label: 'report' });
+    const busy = await open(gateway, 'ada', token);
+    const outcome = busy.client.query('select pg_sleep(60)').then(
+      () => 'finished',
+      (error: unknown) => (error as { code?: string }).code,
+    );
+    await gateway.services.tokens.revoke(ADMIN, tid);
+    expect(await outcome).toBe('57014');
+    expect(await busy.ended).toMatchObject({ code: '57P01' });
+    const running = await queryOne(
+      gateway.engine.url,
+      `select count(*)::int from pg_stat_activity
+        where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()`,
+    );
+    expect(running).toBe(0);
+  });
+
+  it.each([
+    [
+      'the owner is disabled',
+      (user: TestUser) => gateway.services.accounts.disableUser(ADMIN, user.uid),
+      /disabled/,
+    ],
+    [
+      'tokens are switched off',
+      () => gateway.services.policy.set(ADMIN, { tokensEnabled: false }),
+      /tokens are switched off/,
+    ],
+    [
+      'the owner may no longer use tokens',
+      () => gateway.services.policy.set(ADMIN, { createAndUse: 'granted' }),
+      /may no longer use tokens/,
+    ],
+  ])('ends token sessions when %s', async (_what, takeAway, message) => {
+    const bob = await gateway.addUser(`bob${Math.random().toString(36).slice(2)}`);
+    const { token } = await gateway.issueToken(bob);
+    const session = await open(gateway, '$token', token);
+    await takeAway(bob);
+    expect(await session.ended).toEqual({ code: '57P01', message: expect.stringMatching(message) as string });
+    await gateway.services.policy.set(ADMIN, { tokensEnabled: true, createAndUse: 'everyone' });
+  });
+
+  it('ends a password session when its user is disabled', async () => {
+    const eve = await gateway.addUser('eve');
+    const session = await open(gateway, 'eve', eve.password);
+    await gateway.services.accounts.disableUser(ADMIN, eve.uid);
+    expect(await session.ended).toMatchObject({ code: '57P01' });
+  });
+
+  it('ends a session when its token expires', async () => {
+    const { token } = await gateway.issueToken(ada, { lifetime: { ms: 1500 } });
+    const session = await open(gateway, '$token', token);
+    expect(await session.ended).toEqual({
+      code: '57P01',
+      message: expect.stringMatching(/has expired/) as string,
+    });
+  });
+});
+
+describe('revocation with two gateways on one store', () => {
+  it('ends sessions on the one that did not hear the request', async () => {
+    const gateway = await startGatewayProcess();
+    try {
+      const ada = await gateway.addUser('ada');
+      const { tid, token } = await gateway.issueToken(ada);
+      const session = await open(gateway, '$token', token);
+      // By another process: the test's own services stand for the other replica.
+      await gateway.services.tokens.revoke(ADMIN, tid);
+      expect(await session.ended).toMatchObject({ code: '57P01' });
+    } finally {
+      await gateway.stop();
+    }
+  });
+});
