@@ -36,9 +36,10 @@ export async function listGroups(deps: AccountDeps, actor: Actor): Promise<reado
 export async function removeGroup(deps: AccountDeps, actor: Actor, name: string): Promise<void> {
   const gid = await gidOf(deps.store.db, name);
   await change(deps, actor, 'group.remove', { kind: 'group', id: gid, name }, null, async (trx) => {
-    await trx.deleteFrom('grants').where('grantee', '=', gid).execute();
-    await trx.deleteFrom('groups').where('gid', '=', gid).execute();
-    await demandAnAdmin(trx);
+    await keepingAnAdmin(trx, async () => {
+      await trx.deleteFrom('grants').where('grantee', '=', gid).execute();
+      await trx.deleteFrom('groups').where('gid', '=', gid).execute();
+    });
   });
 }
 
@@ -68,8 +69,9 @@ export async function removeMember(
   const [gid, uid] = [await gidOf(deps.store.db, group), await uidOf(deps.store.db, userName)];
   const target = { kind: 'user', id: uid, name: userName };
   await change(deps, actor, 'group.member_remove', target, { group }, async (trx) => {
-    await trx.deleteFrom('members').where('gid', '=', gid).where('uid', '=', uid).execute();
-    await demandAnAdmin(trx);
+    await keepingAnAdmin(trx, () =>
+      trx.deleteFrom('members').where('gid', '=', gid).where('uid', '=', uid).execute(),
+    );
   });
 }
 
@@ -131,8 +133,9 @@ export async function ungrant(
       return;
     }
     const id = await granteeId(trx, grantee);
-    await trx.deleteFrom('grants').where('privilege', '=', privilege).where('grantee', '=', id).execute();
-    await demandAnAdmin(trx);
+    await keepingAnAdmin(trx, () =>
+      trx.deleteFrom('grants').where('privilege', '=', privilege).where('grantee', '=', id).execute(),
+    );
   });
 }
 
@@ -144,11 +147,12 @@ export async function replaceGrants(
   grantees: readonly Grantee[],
 ): Promise<void> {
   await changeGrants(deps, actor, 'privilege.grant', privilege, grantees, async (trx) => {
-    await trx.deleteFrom('grants').where('privilege', '=', privilege).execute();
-    const everyone = grantees.some(({ kind }) => kind === 'everyone');
-    if (privilege === 'can_use' && !everyone) await setEveryone(trx, deps, actor, 'granted');
-    for (const grantee of grantees) await addGrant(trx, deps, actor, privilege, grantee);
-    await demandAnAdmin(trx);
+    await keepingAnAdmin(trx, async () => {
+      await trx.deleteFrom('grants').where('privilege', '=', privilege).execute();
+      const everyone = grantees.some(({ kind }) => kind === 'everyone');
+      if (privilege === 'can_use' && !everyone) await setEveryone(trx, deps, actor, 'granted');
+      for (const grantee of grantees) await addGrant(trx, deps, actor, privilege, grantee);
+    });
   });
 }
 
@@ -190,24 +194,26 @@ async function setEveryone(
   await changePolicy(trx, { createAndUse }, { uid: actor.uid, name: actor.name, at: clock.now() });
 }
 
-/** What a change of grants left behind must still have somebody who can change them again. @throws RequestError request.conflict */
-async function demandAnAdmin(trx: StoreTransaction): Promise<void> {
-  const { rows } = await sql<{ admins: boolean; any: boolean }>`
+/**
+ * Makes a change of grants. Where somebody could change them before, somebody must be left who can; a store without an
+ * administrator is run from the command line alone.
+ * @throws RequestError request.conflict
+ */
+async function keepingAnAdmin(trx: StoreTransaction, work: () => Promise<unknown>): Promise<void> {
+  const hadOne = await hasAdmin(trx);
+  await work();
+  if (!hadOne || (await hasAdmin(trx))) return;
+  throw new RequestError('request.conflict', 'That would leave nobody with the privilege "admin".');
+}
+
+async function hasAdmin(trx: StoreTransaction): Promise<boolean> {
+  const { rows } = await sql<{ admins: boolean }>`
     select exists (
       select 1 from patgate.grants g where g.privilege = 'admin' and exists (
         select 1 from patgate.users u where u.disabled_at is null and u.removed_at is null
           and (u.uid = g.grantee or u.uid in (select m.uid from patgate.members m where m.gid = g.grantee)))
     ) as admins`.execute(trx);
-  if (rows[0]?.admins === true) return;
-  const before = await trx
-    .selectFrom('audit')
-    .select('seq')
-    .where('action', '=', 'privilege.grant')
-    .limit(1)
-    .execute();
-  // A store that never had an administrator is run from the command line alone.
-  if (before.length === 0) return;
-  throw new RequestError('request.conflict', 'That would leave nobody with the privilege "admin".');
+  return rows[0]?.admins === true;
 }
 
 function changeGrants(
