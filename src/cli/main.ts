@@ -1,7 +1,6 @@
 #!/usr/bin/env node
-import { buildProgram } from './program.ts';
-import { exitCodeOf, linesOf } from './failure.ts';
-import { processTerminal, say } from './terminal.ts';
+import { runCommandLine } from './run.ts';
+import { processTerminal } from './terminal.ts';
 
 const terminal = processTerminal();
 
@@ -10,9 +9,4 @@ terminal.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
-try {
-  await buildProgram(terminal, process.argv.slice(2)).parseAsync(process.argv);
-} catch (error) {
-  for (const line of linesOf(error)) say(terminal, `patgate: ${line}`);
-  process.exitCode = exitCodeOf(error);
-}
+process.exitCode = await runCommandLine(terminal, process.argv.slice(2));

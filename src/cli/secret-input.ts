@@ -1,6 +1,6 @@
 import { Secret } from '../core/secret.ts';
 import { UsageError } from './failure.ts';
-import type { Terminal } from './terminal.ts';
+import type { Input, Terminal } from './terminal.ts';
 
 const LONGEST_SECRET = 65_536;
 
@@ -27,7 +27,7 @@ export async function readSecretFromStdin(terminal: Terminal): Promise<Secret> {
  */
 export async function readNewPassword(terminal: Terminal, fromStdin: boolean, user: string): Promise<Secret> {
   if (fromStdin) return readSecretFromStdin(terminal);
-  if (!terminal.stdin.isTTY) {
+  if (terminal.stdin.isTTY !== true) {
     throw new UsageError('standard input is no terminal to ask for the password: give --password-stdin');
   }
   const first = await ask(terminal, `New password for ${user}: `);
@@ -45,17 +45,17 @@ const ERASE_LINE = '\u0015';
 async function ask(terminal: Terminal, prompt: string): Promise<string> {
   const { stdin, stderr } = terminal;
   stderr.write(prompt);
-  stdin.setRawMode(true);
+  stdin.setRawMode?.(true);
   try {
     return await readHiddenLine(stdin);
   } finally {
-    stdin.setRawMode(false);
+    stdin.setRawMode?.(false);
     stdin.pause();
     stderr.write('\n');
   }
 }
 
-function readHiddenLine(stdin: NodeJS.ReadStream): Promise<string> {
+function readHiddenLine(stdin: Input): Promise<string> {
   return new Promise((resolve, reject) => {
     let typed: string[] = [];
     const settle = (finish: () => void): void => {

@@ -1,10 +1,21 @@
+import type { Readable, Writable } from 'node:stream';
 import type { Environment } from '../config/setting.ts';
+
+/** Standard input; raw mode exists on a terminal only. */
+export interface Input extends Readable {
+  readonly isTTY?: boolean;
+  setRawMode?(on: boolean): unknown;
+}
+
+export interface Output extends Writable {
+  readonly isTTY?: boolean;
+}
 
 /** All of the outside that a command touches: data go to `stdout`, everything else to `stderr`. */
 export interface Terminal {
-  readonly stdin: NodeJS.ReadStream;
-  readonly stdout: NodeJS.WriteStream;
-  readonly stderr: NodeJS.WriteStream;
+  readonly stdin: Input;
+  readonly stdout: Output;
+  readonly stderr: Output;
   readonly environment: Environment;
 }
 
@@ -33,5 +44,5 @@ function escape(character: string): string {
 /** https://no-color.org: any value that is not empty turns colours off. */
 export function usesColor(terminal: Terminal): boolean {
   const { NO_COLOR: noColor = '', TERM: term = '' } = terminal.environment;
-  return terminal.stdout.isTTY && noColor === '' && term !== 'dumb';
+  return terminal.stdout.isTTY === true && noColor === '' && term !== 'dumb';
 }
