@@ -25,6 +25,8 @@ export function webhookChannel({
   timeoutMs = TIMEOUT_MS,
 }: WebhookOptions): NoticeChannel {
   const key = keyOf(secret);
+  const target = new URL(url.reveal());
+  const credentials = credentialsOf(target);
   return {
     name: 'webhook',
     async deliver(notice) {
@@ -33,7 +35,7 @@ export function webhookChannel({
       const id = `msg_${notice.tid}_expiring`;
       const timestamp = String(Math.floor(now.getTime() / 1000));
       const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64');
-      const response = await fetch(url.reveal(), {
+      const response = await fetch(target, {
         method: 'POST',
         body,
         headers: {
@@ -41,6 +43,7 @@ export function webhookChannel({
           'webhook-id': id,
           'webhook-timestamp': timestamp,
           'webhook-signature': `v1,${signature}`,
+          ...credentials,
         },
         // Where a redirect leads was never agreed to get this.
         redirect: 'error',
@@ -65,6 +68,16 @@ function bodyOf({ tid, label, prefix, expiresAt, owner, email }: ExpiryNotice, n
 /** The request itself is at fault; sending it again would not help. Others, such as 401 or 429, an operator or time may mend. */
 function isFinal(status: number): boolean {
   return [400, 410, 413, 422].includes(status);
+}
+
+/** Takes user and password out of the URL, since fetch refuses such URLs with an error that shows them. */
+function credentialsOf(target: URL): Record<string, string> {
+  const { username, password } = target;
+  if (username === '' && password === '') return {};
+  target.username = '';
+  target.password = '';
+  const pair = `${decodeURIComponent(username)}:${decodeURIComponent(password)}`;
+  return { authorization: `Basic ${Buffer.from(pair, 'utf8').toString('base64')}` };
 }
 
 function keyOf(secret: Secret): Buffer {
