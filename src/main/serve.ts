@@ -19,7 +19,6 @@ import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
 import { createUpstream } from '../upstream/upstream.ts';
 import { ensureDemo } from './demo.ts';
 import { engineOptions } from './engine-options.ts';
-import { startHttpSide } from './http-side.ts';
 import { startPostgresSide } from './postgres-side.ts';
 import { removeReadyFile, writeReadyFile, type ReadyInfo } from './ready-file.ts';
 import { openServices, type Services } from './services.ts';
@@ -64,6 +63,8 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
 async function start(config: Config, options: ServeOptions, teardown: Teardown): Promise<Serving> {
   const { log } = options;
   const clock = systemClock;
+  // A third of all code: read while the embedded PostgreSQL starts.
+  const httpSide = import('./http-side.ts');
   const embedded = await embeddedFor(config, log);
   if (embedded !== null) teardown.add('embedded PostgreSQL', () => embedded.close());
   const storeUrl = storeUrlOf(config, embedded);
@@ -125,6 +126,7 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
   });
   const jobs = startJobs({ ...services, channels: noticeChannels(config, clock), clock, log });
   teardown.add('jobs', () => jobs.close());
+  const { startHttpSide } = await httpSide;
   const http = await startHttpSide({ config, services, registry, tls, clock, log });
   teardown.add('HTTP', () => http.close());
 
