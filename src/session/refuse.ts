@@ -2,10 +2,8 @@ import { fatal, GatewayError } from '../core/errors.ts';
 import type { Clock } from '../core/clock.ts';
 import { encodeBackend } from '../wire/backend.ts';
 import type { Admitted } from './admit.ts';
-import { closeGracefully } from './relay-close.ts';
+import { farewell } from './farewell.ts';
 import type { Attempt } from './journal.ts';
-
-const LINGER_MS = 2000;
 
 /**
  * Ends a login that did not succeed: the journal gets the true reason, the client what it may know. Only the first refusal of
@@ -14,8 +12,7 @@ const LINGER_MS = 2000;
 export function refuse(admitted: Admitted, error: unknown, attempt: Attempt, clock: Clock): void {
   if (!attempt.failed(error)) return;
   if (admitted.transport.closed) return;
-  admitted.transport.write(lastWords(error));
-  void closeGracefully(admitted.transport, clock, LINGER_MS);
+  farewell(admitted.transport, lastWords(error), { clock });
 }
 
 function lastWords(error: unknown): Buffer {
