@@ -3,68 +3,53 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type pg from 'pg';
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { BIG_QUERY, CREATE_BIG, bigDigest, bigTableDigest } from '../support/big-table.ts';
+import { startClientGround, type ClientGround } from '../support/client-ground.ts';
 import { copyIn, copyOut } from '../support/copy.ts';
-import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
-import {
-  NO_WAYS_IN,
-  WAYS_IN,
-  addPeople,
-  expectNoSecrets,
-  loginRow,
-  type People,
-} from '../support/login-rows.ts';
+import { untilAsleep } from '../support/engine-sessions.ts';
+import type { GatewayProcess } from '../support/gateway-process.ts';
+import { describeLogins, type LogIn } from '../support/login-suite.ts';
 import { withClient } from '../support/query.ts';
 
-/** 1.1 million rows of 100 bytes. */
-const BIG = `SELECT i, md5(i::text), md5((-i)::text), repeat('x', 25) FROM generate_series(1, 1100000) AS i`;
+const logIn: LogIn = async ({ gateway, user, secret, tls }) => {
+  const verified = gateway.clientConfig(user, secret);
+  try {
+    return await withClient(tls ? verified : { ...verified, ssl: false }, async (client) => {
+      const { rows } = await client.query<{ role: string }>('SELECT current_user AS role');
+      return { role: rows[0]?.role ?? '' };
+    });
+  } catch (error) {
+    if (!(error instanceof pg.DatabaseError)) throw error;
+    return { code: error.code ?? '', message: error.message };
+  }
+};
 
-describe.each(['scram-sha-256', 'cleartext'])('node pg, login.method = %s', (method) => {
-  let gateway: GatewayProcess;
-  let people: People;
+describe('node pg, login.method = cleartext', () => {
+  let ground: ClientGround;
 
   beforeAll(async () => {
-    gateway = await startGatewayProcess({ 'login.method': method });
-    people = await addPeople(gateway);
+    ground = await startClientGround('cleartext');
   });
+  afterAll(() => ground.stop());
 
-  afterAll(async () => {
-    await gateway.end('SIGTERM');
-    expectNoSecrets(gateway, people);
-    await gateway.stop();
-  });
-
-  test.each(WAYS_IN)('%s', async (title) => {
-    const { user, secret } = loginRow(title, people);
-    await withClient(gateway.clientConfig(user, secret), async (client) => {
-      const { rows } = await client.query<{ one: number }>('SELECT $1::integer AS one', [1]);
-      expect(rows).toEqual([{ one: 1 }]);
-    });
-  });
-
-  test.each(NO_WAYS_IN)('%s is refused like a wrong password', async (title) => {
-    const { user, secret } = loginRow(title, people);
-    await expect(
-      withClient(gateway.clientConfig(user, secret), () => Promise.resolve()),
-    ).rejects.toMatchObject({
-      code: '28P01',
-      message: `password authentication failed for user "${user}"`,
-    });
-  });
+  describeLogins(logIn, () => ground);
 });
 
-describe('node pg at work', () => {
+describe('node pg, login.method = scram-sha-256', () => {
+  let ground: ClientGround;
   let gateway: GatewayProcess;
   let config: pg.ClientConfig;
 
   beforeAll(async () => {
-    gateway = await startGatewayProcess();
-    const ada = await gateway.addUser('ada');
-    config = gateway.clientConfig('ada', ada.password);
+    ground = await startClientGround('scram-sha-256');
+    gateway = ground.gateway;
+    config = gateway.clientConfig('ada', ground.people.ada.password);
   });
+  afterAll(() => ground.stop());
 
-  afterAll(() => gateway.stop());
+  describeLogins(logIn, () => ground);
 
   test('named prepared statements and binary results', async () => {
     await withClient(config, async (client) => {
@@ -83,19 +68,13 @@ describe('node pg at work', () => {
   });
 
   test('COPY of more than 100 MB both ways, to the byte', async () => {
-    const direct = await withClient(gateway.engine.url, (client) =>
-      copyOut(client, `COPY (${BIG}) TO STDOUT`),
-    );
-    expect(direct.bytes).toBeGreaterThan(100_000_000);
+    const wanted = await bigDigest(gateway);
     await withClient(config, async (client) => {
-      expect(await copyOut(client, `COPY (${BIG}) TO STDOUT`)).toEqual(direct);
-      await client.query('CREATE TABLE big (i integer, a text, b text, c text)');
+      expect(await copyOut(client, `COPY (${BIG_QUERY}) TO STDOUT`)).toEqual(wanted);
+      await client.query(CREATE_BIG);
       await copyIn(client, 'COPY big FROM STDIN', bigLines());
     });
-    const back = await withClient(gateway.engine.url, (client) =>
-      copyOut(client, 'COPY (SELECT * FROM big ORDER BY i) TO STDOUT'),
-    );
-    expect(back).toEqual(direct);
+    expect(await bigTableDigest(gateway)).toEqual(wanted);
   });
 
   test('a million rows', async () => {
@@ -122,7 +101,7 @@ describe('node pg at work', () => {
   test.each(['plain', 'TLS'])('a query is cancelled by a request over a %s connection', async (way) => {
     await withClient(config, async (client) => {
       const refused = expect(client.query('SELECT pg_sleep(60)')).rejects.toMatchObject({ code: '57014' });
-      await untilAsleep(gateway, client);
+      await untilAsleep(gateway.engine);
       const { processID, secretKey } = client as unknown as { processID: number; secretKey: number };
       await sendCancel(gateway, way === 'TLS', processID, secretKey);
       await refused;
@@ -131,7 +110,7 @@ describe('node pg at work', () => {
   });
 });
 
-/** The text of BIG, as COPY writes it, in chunks that do not end with lines. */
+/** The text of BIG_QUERY, as COPY writes it, in chunks that do not end with lines. */
 function* bigLines(): Generator<Buffer> {
   const md5 = (text: string) => createHash('md5').update(text).digest('hex');
   let text = '';
@@ -142,20 +121,6 @@ function* bigLines(): Generator<Buffer> {
     text = text.slice(65_537);
   }
   yield Buffer.from(text);
-}
-
-/** The engine's own word that the client's query runs. */
-async function untilAsleep(gateway: GatewayProcess, client: pg.Client): Promise<void> {
-  const { processID } = client as unknown as { processID: number };
-  await withClient(gateway.engine.url, async (observer) => {
-    for (;;) {
-      const { rowCount } = await observer.query(
-        `SELECT FROM pg_stat_activity WHERE pid = $1 AND wait_event = 'PgSleep'`,
-        [processID],
-      );
-      if (rowCount === 1) return;
-    }
-  });
 }
 
 async function sendCancel(
