@@ -63,9 +63,14 @@ export function addEngineFlags(command: Command, argv: readonly string[]): void 
 
 /** The configuration from a command's flags (and those given before it), the environment and the file. */
 export function configOf(command: Command, terminal: Terminal): Extract<LoadedConfig, { ok: true }> {
-  const loaded = loadConfig({ flags: flagsOf(command), environment: terminal.environment });
+  const loaded = rereadConfig(command, terminal);
   if (!loaded.ok) throw new ConfigurationError(loaded.problems);
   return loaded;
+}
+
+/** The same, as it reads now: files may have changed. */
+export function rereadConfig(command: Command, terminal: Terminal): LoadedConfig {
+  return loadConfig({ flags: flagsOf(command), environment: terminal.environment });
 }
 
 function flagsOf(command: Command): ReadonlyMap<string, string> {

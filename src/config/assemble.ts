@@ -94,7 +94,8 @@ function mergePassword(members: Map<string, unknown> | undefined): void {
   if (url instanceof Secret && password instanceof Secret) members?.set('url', withPassword(url, password));
 }
 
-function camel(key: string): string {
+/** `max_per_user` is `maxPerUser` in the loaded configuration. */
+export function camel(key: string): string {
   return key.replaceAll(/_(\w)/g, (_, letter: string) => letter.toUpperCase());
 }
 

@@ -35,11 +35,17 @@ export const SETTINGS = {
   ),
   workers: setting(type.workers, '1', {
     ...general,
-    help: 'Processes that relay. `auto` is the number of cores.',
+    help: 'Processes that relay. 1: the gateway is a single process. `auto` is the number of cores.',
   }),
   'shutdown.grace': setting(type.duration, '30s', {
     ...general,
+    reloadable: true,
     help: 'How long a stop waits for running statements before it closes their sessions.',
+  }),
+  'shutdown.delay': setting(type.orOff(type.duration), 'off', {
+    ...general,
+    reloadable: true,
+    help: 'How long a stop goes on taking clients after /readyz has turned false, for balancers that need time to notice.',
   }),
   demo: setting(type.boolean, 'true', {
     ...general,
@@ -64,6 +70,7 @@ export const SETTINGS = {
   }),
   'listen.proxy_protocol_from': setting(type.networks, '', {
     ...listen,
+    reloadable: true,
     help: 'Networks of balancers that send a PROXY protocol header (version 1 or 2). From these it is believed and demanded; from elsewhere it is refused.',
   }),
 
@@ -97,7 +104,7 @@ export const SETTINGS = {
   }),
   'store.pool_size': setting(type.integer(1, 1000), '10', {
     ...store,
-    help: 'Most connections to the store, for each process.',
+    help: 'Most connections to the store for queries, besides one that listens. Several workers have as many again, divided among them, with at least three each.',
   }),
 
   'login.method': setting(type.oneOf('scram-sha-256', 'cleartext'), 'scram-sha-256', {
@@ -110,34 +117,42 @@ export const SETTINGS = {
   }),
   'login.timeout': setting(type.duration, '60s', {
     ...login,
+    reloadable: true,
     help: 'From the connection being accepted to the client being told that it may send queries.',
   }),
   'login.first_byte_timeout': setting(type.duration, '10s', {
     ...login,
+    reloadable: true,
     help: 'How long a connection may stay silent at its start.',
   }),
   'login.max_pending': setting(type.integer(1, 1_000_000), '1000', {
     ...login,
+    reloadable: true,
     help: 'Most connections that have not logged in yet. More are closed unanswered.',
   }),
   'login.max_pending_per_address': setting(type.integer(1, 1_000_000), '250', {
     ...login,
+    reloadable: true,
     help: 'The same from one address.',
   }),
   'login.throttle_free': setting(type.integer(1, 1_000_000), '10', {
     ...login,
+    reloadable: true,
     help: 'Different wrong secrets from one network for one account that cost nothing. After these, logins must wait longer and longer.',
   }),
   'login.throttle_first_wait': setting(type.duration, '1s', {
     ...login,
+    reloadable: true,
     help: 'Wait after the first wrong secret that is not free; doubles with each further one.',
   }),
   'login.throttle_longest_wait': setting(type.duration, '30s', {
     ...login,
+    reloadable: true,
     help: 'Longest of these waits.',
   }),
   'login.throttle_forgive_every': setting(type.duration, '60s', {
     ...login,
+    reloadable: true,
     help: 'One wrong secret is forgotten each time this has passed.',
   }),
 
@@ -172,85 +187,105 @@ export const SETTINGS = {
 
   'engine.url': optional(type.postgresUrl, {
     ...engine,
+    reloadable: true,
     help: 'The engine `main`: where sessions are opened, and as whom. `sslmode` and `sslrootcert` in it are honoured. Without any engine: the embedded demo.',
   }),
   'engine.password': optional(type.secret, {
     ...engine,
+    reloadable: true,
     help: 'Password for engine.url, in place of one inside the URL.',
   }),
   'engine.identity': setting(type.oneOf('service', 'role'), 'service', {
     ...engine,
+    reloadable: true,
     help: '`service`: every session as the user of the URL. `role`: each session as the principal’s own engine role.',
   }),
   'engine.ca_file': optional(type.existingFile, {
     ...engine,
+    reloadable: true,
     help: 'Certificate authority of the engine, PEM. With it, TLS is on and the engine’s name is verified.',
   }),
   'engine.cert_file': optional(type.existingFile, {
     ...engine,
+    reloadable: true,
     help: 'Client certificate for the engine, PEM.',
   }),
   'engine.key_file': optional(type.existingFile, {
     ...engine,
+    reloadable: true,
     help: 'Private key of the client certificate, PEM.',
   }),
   'engine.passwords_file': optional(type.existingFile, {
     ...engine,
+    reloadable: true,
     help: 'User list for `identity = role`: lines of "role" "password or SCRAM secret".',
   }),
   'engine.connect_timeout': setting(type.duration, '10s', {
     ...engine,
+    reloadable: true,
     help: 'How long to wait for the engine to take a connection and log it in.',
   }),
   'engine.insecure_passwords': setting(type.boolean, 'false', {
     ...engine,
+    reloadable: true,
     help: 'Answer an engine that asks for a cleartext or MD5 password without TLS over a network.',
   }),
 
   databases: setting(type.databaseMap, '*=main', {
     section: 'databases',
+    reloadable: true,
     help: 'Which engine, and which database there, a requested database name means. `*` is every name not listed.',
   }),
 
   'sessions.max': setting(type.integer(0, 10_000_000), '10000', {
     ...sessions,
-    help: 'Most sessions at once in this process group. 0: no limit.',
+    reloadable: true,
+    help: 'Most sessions at once in this gateway, over all its workers. 0: no limit.',
   }),
   'sessions.max_per_user': setting(type.integer(0, 10_000_000), '0', {
     ...sessions,
+    reloadable: true,
     help: 'Most sessions at once of one user. 0: no limit.',
   }),
   'sessions.max_per_address': setting(type.integer(0, 10_000_000), '0', {
     ...sessions,
+    reloadable: true,
     help: 'Most connections at once from one address. 0: no limit.',
   }),
   'sessions.idle_timeout': setting(type.orOff(type.duration), 'off', {
     ...sessions,
+    reloadable: true,
     help: 'How long a session may be idle before it is closed.',
   }),
   'sessions.expiry_grace': setting(type.duration, '10min', {
     ...sessions,
+    reloadable: true,
     help: 'How long a statement may go on after its token has expired.',
   }),
   'sessions.allow_replication': setting(type.boolean, 'true', {
     ...sessions,
+    reloadable: true,
     help: 'Let replication sessions through.',
   }),
 
   'pool.reuse': setting(type.oneOf('principal', 'off'), 'principal', {
     ...pool,
+    reloadable: true,
     help: '`principal`: a finished engine session may serve the same principal again after DISCARD ALL. `off`: never.',
   }),
   'pool.max_idle_per_key': setting(type.integer(0, 100_000), '2', {
     ...pool,
+    reloadable: true,
     help: 'Most idle engine sessions kept for one principal, database and set of start-up parameters.',
   }),
   'pool.max_idle': setting(type.integer(0, 1_000_000), '100', {
     ...pool,
-    help: 'Most idle engine sessions kept, for each process.',
+    reloadable: true,
+    help: 'Most idle engine sessions kept, by each process that relays.',
   }),
   'pool.idle_timeout': setting(type.duration, '60s', {
     ...pool,
+    reloadable: true,
     help: 'How long an engine session is kept idle.',
   }),
 
@@ -265,6 +300,7 @@ export const SETTINGS = {
 
   'notices.login_expiry': setting(type.boolean, 'true', {
     ...notices,
+    reloadable: true,
     help: 'Send a NOTICE at login when the token is close to its expiry; how close is policy.',
   }),
   'webhook.url': optional(type.webhookUrl, {

@@ -8,12 +8,17 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 /**
  * Structured log as JSON lines.
  * @param destination where lines go; standard error when left out, so that standard output stays free for data
+ * @param worker number of the worker whose log it is; null: there are none, or it is their parent's
  */
-export function createLog(level: LogLevel, destination?: DestinationStream): Log {
+export function createLog(
+  level: LogLevel,
+  destination?: DestinationStream,
+  worker: number | null = null,
+): Log {
   return pino(
     {
       level,
-      base: null,
+      base: worker === null ? null : { worker },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }) },
       redact: {

@@ -64,7 +64,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
 
   const app = new Hono<HttpEnv>();
   app.use(securityHeaders(), observed(facades, metrics, deps));
-  app.route('/', healthRoutes(deps.readiness, deps.clock));
+  app.route('/', healthRoutes(deps.readiness, deps.clock, deps.freeChecks));
   for (const { routes } of facades) app.route('/', routes);
   app.notFound((c) =>
     answer(c, failureOf(new RequestError('request.not_found', `Nothing at ${c.req.path}.`))),

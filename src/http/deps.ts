@@ -20,6 +20,8 @@ export interface HttpDeps {
   readonly lastUsed: Pick<LastUsed, 'note'>;
   /** What this process needs in order to serve. */
   readonly readiness: () => Promise<Readiness>;
+  /** The same, as far as it is known without asking anybody. */
+  readonly freeChecks?: () => Readiness['checks'];
   readonly registry: Registry;
   readonly log: Log;
   readonly clock: Clock;

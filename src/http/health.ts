@@ -22,13 +22,23 @@ function remembered(check: () => Promise<Readiness>, clock: Clock): () => Promis
   };
 }
 
-/** `/healthz`: the process runs. `/readyz`: it can also serve (503 if not), with each check's outcome. */
-export function healthRoutes(check: () => Promise<Readiness>, clock: Clock): Hono<HttpEnv> {
+/**
+ * `/healthz`: the process runs. `/readyz`: it can also serve (503 if not), with each check's outcome.
+ * @param free checks that cost nothing, made each time
+ */
+export function healthRoutes(
+  check: () => Promise<Readiness>,
+  clock: Clock,
+  free: () => Readiness['checks'] = () => ({}),
+): Hono<HttpEnv> {
   const ask = remembered(check, clock);
   const routes = new Hono<HttpEnv>();
   routes.get('/healthz', (c) => c.json({ status: 'ok' }));
   routes.get('/readyz', async (c) => {
-    const { ready, checks } = await ask();
+    const asked = await ask();
+    const own = free();
+    const ready = asked.ready && Object.values(own).every(Boolean);
+    const checks = { ...asked.checks, ...own };
     return c.json({ status: ready ? 'ready' : 'not ready', checks }, ready ? 200 : 503);
   });
   return routes;

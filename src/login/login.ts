@@ -14,7 +14,7 @@ import type { LoginClient, LoginDeps, LoginOutcome } from './types.ts';
  */
 export async function login(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
   const asked = askFor(client.startup.user, deps.tokenUsers, deps.method);
-  const admission = deps.throttle.admit({
+  const admission = await deps.throttle.admit({
     address: client.peer.address,
     account: client.startup.user,
     encrypted: client.tls !== null,

@@ -46,6 +46,16 @@ export interface Admission {
   dropped(): void;
 }
 
+/** What logins need of the guard against guessing, wherever it counts. */
+export interface GuessGuard {
+  /** @throws GatewayError `login.throttled` */
+  admit(attempt: Attempt): Admission | Promise<Admission>;
+  /** The block of addresses that is held responsible as one. */
+  lane(address: string): string;
+  /** Keyed hash by which a wrong secret is recognised when it is repeated. */
+  fingerprint(account: string, secret: Buffer): string;
+}
+
 interface Entry {
   readonly free: number;
   failures: number;
@@ -68,23 +78,29 @@ const MAX_EXTRA_FAILURES = 30;
 
 /**
  * Slows down guessing, per block of addresses and account, and leaves everybody else alone. The verdict falls before the
- * client is asked for anything and does not depend on whether the account exists. Kept in memory, by each process.
+ * client is asked for anything and does not depend on whether the account exists. Kept in memory, for one gateway.
  */
-export class Throttle {
+export class Throttle implements GuessGuard {
   readonly #options: ThrottleOptions;
   readonly #clock: Clock;
   readonly #entries: LRUCache<string, Entry>;
-  readonly #fingerprintKey: KeyObject = createSecretKey(randomBytes(32));
+  readonly #fingerprintKey: KeyObject;
 
-  constructor(clock: Clock, options: ThrottleOptions = DEFAULT_THROTTLE) {
+  /** @param fingerprintKey 32 bytes that die with the gateway; made when left out */
+  constructor(
+    clock: Clock,
+    options: ThrottleOptions = DEFAULT_THROTTLE,
+    fingerprintKey: Buffer = newFingerprintKey(),
+  ) {
     this.#clock = clock;
     this.#options = options;
+    this.#fingerprintKey = createSecretKey(fingerprintKey);
     this.#entries = new LRUCache({ max: options.maxEntries });
   }
 
   /** @throws GatewayError `login.throttled` */
   admit(attempt: Attempt): Admission {
-    const key = `${this.lane(attempt.address)} ${attempt.account.toLowerCase()}`;
+    const key = `${laneOf(attempt.address)} ${attempt.account.toLowerCase()}`;
     const giveBack = this.#takeTurn(key, attempt.account);
     return {
       failed: (fingerprint) => this.#failed(key, attempt, fingerprint, giveBack),
@@ -108,15 +124,12 @@ export class Throttle {
     };
   }
 
-  /** The block of addresses that is held responsible as one. */
   lane(address: string): string {
-    return addressBlock(normalAddress(address) ?? address);
+    return laneOf(address);
   }
 
-  /** Keyed hash by which a wrong secret is recognised when it is repeated. The key dies with the process. */
   fingerprint(account: string, secret: Buffer): string {
-    const hash = createHmac('sha256', this.#fingerprintKey);
-    return hash.update(`${account}\0`).update(secret).digest('base64').slice(0, 22);
+    return fingerprintOf(this.#fingerprintKey, account, secret);
   }
 
   #failed(
@@ -167,6 +180,20 @@ export class Throttle {
     const { firstWaitMs, longestWaitMs } = this.#options;
     return Math.min(longestWaitMs, firstWaitMs * 2 ** (failures - free - 1));
   }
+}
+
+/** See GuessGuard. */
+export function laneOf(address: string): string {
+  return addressBlock(normalAddress(address) ?? address);
+}
+
+/** See GuessGuard. */
+export function fingerprintOf(key: KeyObject, account: string, secret: Buffer): string {
+  return createHmac('sha256', key).update(`${account}\0`).update(secret).digest('base64').slice(0, 22);
+}
+
+export function newFingerprintKey(): Buffer {
+  return randomBytes(32);
 }
 
 function isSlowed({ failures, free }: Entry): boolean {

@@ -6,7 +6,7 @@ import type { MessageReader } from '../wire/message-reader.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
 import type { OauthVerifier } from './oauth-verifier.ts';
-import type { Throttle } from './throttle.ts';
+import type { GuessGuard } from './throttle.ts';
 
 /** A client that has sent its start-up packet and waits to be asked for a secret. */
 export interface LoginClient {
@@ -27,7 +27,7 @@ export interface LoginDeps {
   readonly method: LoginMethod;
   /** Reserved user names that mean "the password is a token". */
   readonly tokenUsers: readonly string[];
-  readonly throttle: Throttle;
+  readonly throttle: GuessGuard;
   readonly clock: Clock;
   /** Left out: no identity provider is configured. */
   readonly oauth?: OauthVerifier;

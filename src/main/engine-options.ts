@@ -2,7 +2,7 @@ import type { Config, EngineDefaults } from '../config/config.ts';
 import { MAIN_ENGINE } from '../config/names.ts';
 import type { Secret } from '../core/secret.ts';
 import type { EngineOptions } from '../upstream/engine.ts';
-import { Engines } from '../upstream/engines.ts';
+import { Engines, type EnginesOptions } from '../upstream/engines.ts';
 
 export type { Engines };
 
@@ -30,8 +30,13 @@ export function engineOptions(config: Config, embedded: EmbeddedEngine | null): 
  * @throws RequestError config.invalid
  */
 export function loadEngines(config: Config, embedded: EmbeddedEngine | null): Promise<Engines> {
+  return Engines.load(enginesOf(config, embedded));
+}
+
+/** The engines that the configuration names, and where database names lead. */
+export function enginesOf(config: Config, embedded: EmbeddedEngine | null): EnginesOptions {
   const { databases, login } = config;
-  return Engines.load({ engines: engineOptions(config, embedded), databases, tokenUsers: login.tokenUsers });
+  return { engines: engineOptions(config, embedded), databases, tokenUsers: login.tokenUsers };
 }
 
 function optionsOf(name: string, url: Secret, engine: EngineDefaults): EngineOptions {

@@ -10,6 +10,7 @@ import type { Readiness } from '../http/health.ts';
 import { startHttp } from '../http/listen.ts';
 import { isLoopback } from '../core/address.ts';
 import { startMetrics } from '../observe/metrics-server.ts';
+import type { CertificateFiles } from './ground.ts';
 import { packageVersion } from './identity.ts';
 import type { Services } from './services.ts';
 
@@ -17,7 +18,11 @@ export interface HttpSideOptions {
   readonly config: Config;
   readonly services: Services;
   readonly registry: Registry;
-  readonly tls: { readonly certFile: string; readonly keyFile: string } | null;
+  /** Text for the metrics listener. */
+  readonly metrics: () => Promise<string>;
+  /** Whether SQL clients are served, for `/readyz`. */
+  readonly freeChecks: () => Readiness['checks'];
+  readonly tls: CertificateFiles | null;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -26,21 +31,25 @@ export interface HttpSideOptions {
 export interface HttpSide {
   readonly url: string | null;
   readonly metricsUrl: string | null;
-  /** Reads the certificate again. */
-  reload(): Promise<void>;
+  /** Reads a certificate. Nothing changes before the answer is called. @throws GatewayError config.invalid */
+  prepare(certificates: CertificateFiles | null): () => void;
   close(): Promise<void>;
 }
 
 export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide> {
-  const { config, registry } = options;
+  const { config, registry, metrics: text } = options;
   const http = config.listen.http === null ? null : await listenHttp(options, config.listen.http);
-  const metrics = config.listen.metrics === null ? null : await startMetrics(registry, config.listen.metrics);
+  const metrics =
+    config.listen.metrics === null
+      ? null
+      : await startMetrics({ contentType: registry.contentType, metrics: text }, config.listen.metrics);
   return {
     url: http?.url ?? null,
     metricsUrl: metrics?.url ?? null,
-    reload() {
-      if (http !== null && options.tls !== null) http.setTls(readPair(options.tls));
-      return Promise.resolve();
+    prepare(certificates) {
+      if (http === null || certificates === null) return () => undefined;
+      const pair = readPair(certificates);
+      return () => http.setTls(pair);
     },
     async close() {
       await Promise.all([http?.close(), metrics?.close()]);
@@ -49,7 +58,7 @@ export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide>
 }
 
 async function listenHttp(
-  { config, services, registry, tls, clock, log }: HttpSideOptions,
+  { config, services, registry, freeChecks, tls, clock, log }: HttpSideOptions,
   listen: { readonly host: string; readonly port: number },
 ): ReturnType<typeof startHttp> {
   const installation = await services.store.db
@@ -59,6 +68,7 @@ async function listenHttp(
   const app = createHttpApp({
     ...services,
     readiness: () => readiness(services),
+    freeChecks,
     registry,
     log,
     clock,
@@ -96,9 +106,6 @@ async function clusterId({ credentials }: Services): Promise<string> {
   ].join('-');
 }
 
-function readPair({ certFile, keyFile }: { certFile: string; keyFile: string }): {
-  cert: string;
-  key: string;
-} {
+function readPair({ certFile, keyFile }: CertificateFiles): { cert: string; key: string } {
   return { cert: readFileSync(certFile, 'utf8'), key: readFileSync(keyFile, 'utf8') };
 }

@@ -1,23 +1,63 @@
+import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/config.ts';
 import { describeError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
 import { openLog } from './open-log.ts';
 import { connectionRecipes } from './recipes.ts';
-import { serve } from './serve.ts';
+import { serve, type Serving } from './serve.ts';
 
 export interface RunOptions {
   readonly readyFile: string | null;
   /** Gets the connection recipes once the gateway is ready. */
   readonly announce: (text: string) => void;
+  /** Reads the configuration again, from where it came from. */
+  readonly reread: () => LoadedConfig;
 }
 
 /** Conventional: 128 and the signal's number. */
 const EXIT_BY_SECOND_SIGNAL = 130;
 
-/** Serves until SIGTERM or SIGINT; resolves when everything is closed. SIGHUP reloads what can be reloaded. */
-export async function runUntilStopped(config: Config, { readyFile, announce }: RunOptions): Promise<void> {
-  const log = openLog(config);
+/**
+ * Serves until SIGTERM or SIGINT; resolves when everything is closed. SIGHUP reads the configuration again and takes over what can
+ * change live.
+ */
+export async function runUntilStopped(config: Config, options: RunOptions): Promise<void> {
+  const opened = openLog(config);
+  const { log } = opened;
+  const stop = stopSignals(log);
+  const serving = await serve(config, { readyFile: options.readyFile, log });
+  let reloading = Promise.resolve();
+  const onReload = (): void => {
+    opened.reopen();
+    // One after the other: the last signal decides.
+    reloading = reloading.then(() => reload(serving, options.reread, log));
+  };
+  process.on('SIGHUP', onReload);
+  options.announce(connectionRecipes(serving.info));
+  await stop.asked;
+  await reloading;
+  await serving.stop();
+  process.off('SIGHUP', onReload);
+  stop.ignore();
+}
+
+/** Never rejects: a configuration that cannot be used changes nothing, and the log says why. */
+async function reload(serving: Serving, reread: RunOptions['reread'], log: Log): Promise<void> {
+  const loaded = reread();
+  if (!loaded.ok) {
+    for (const problem of loaded.problems) log.error({ problem }, 'configuration not reloaded');
+    return;
+  }
+  try {
+    await serving.reload(loaded.config);
+  } catch (error) {
+    log.error({ problem: describeError(error) }, 'configuration not reloaded');
+  }
+}
+
+function stopSignals(log: Log): { readonly asked: Promise<void>; ignore(): void } {
   let askToStop = (): void => undefined;
-  const stopAsked = new Promise<void>((resolve) => {
+  const asked = new Promise<void>((resolve) => {
     askToStop = resolve;
   });
   let signals = 0;
@@ -29,17 +69,11 @@ export async function runUntilStopped(config: Config, { readyFile, announce }: R
   };
   process.on('SIGTERM', onStop);
   process.on('SIGINT', onStop);
-  const serving = await serve(config, { readyFile, log });
-  const onReload = (): void => {
-    serving.reload().catch((error: unknown) => {
-      log.error({ error: describeError(error) }, 'not reloaded; what was loaded before stays in force');
-    });
+  return {
+    asked,
+    ignore() {
+      process.off('SIGTERM', onStop);
+      process.off('SIGINT', onStop);
+    },
   };
-  process.on('SIGHUP', onReload);
-  announce(connectionRecipes(serving.info));
-  await stopAsked;
-  await serving.stop();
-  process.off('SIGTERM', onStop);
-  process.off('SIGINT', onStop);
-  process.off('SIGHUP', onReload);
 }

@@ -1,27 +1,24 @@
-import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import { Registry, collectDefaultMetrics } from 'prom-client';
+import { changesOf } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import { RequestError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { Secret } from '../core/secret.ts';
-import { ensureEmbedded, type Embedded } from '../embedded/embedded.ts';
-import { createSessionMetrics } from '../observe/session-metrics.ts';
+import { newFingerprintKey } from '../login/throttle.ts';
 import { openStore } from '../store/store.ts';
-import { connectSocket } from '../session/transport-connect.ts';
-import { createTransports } from '../session/transports.ts';
 import { startJobs } from '../tokens/jobs.ts';
 import { mailChannel } from '../tokens/mail-channel.ts';
 import type { NoticeChannel } from '../tokens/notices.ts';
 import { webhookChannel } from '../tokens/webhook-channel.ts';
-import { developmentNames, developmentTls } from '../tls/development.ts';
-import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
-import { createUpstream } from '../upstream/upstream.ts';
 import { ensureDemo } from './demo.ts';
-import { engineOptions } from './engine-options.ts';
-import { startPostgresSide } from './postgres-side.ts';
+import { certificateFiles, embeddedFor, prepareGround, type Ground } from './ground.ts';
+import { createGroup } from './group.ts';
+import type { HttpSide } from './http-side.ts';
+import { LiveSettings } from './live-settings.ts';
 import { removeReadyFile, writeReadyFile, type ReadyInfo } from './ready-file.ts';
 import { openServices, type Services } from './services.ts';
+import { serveHere, type SqlSide } from './sql-side.ts';
 import { Teardown } from './teardown.ts';
 
 export interface ServeOptions {
@@ -32,8 +29,13 @@ export interface ServeOptions {
 /** A gateway that serves. */
 export interface Serving {
   readonly info: ReadyInfo;
-  /** Reads certificates and engine credentials again; sessions that run keep what they have. */
-  reload(): Promise<void>;
+  /**
+   * Takes over what can change live, and reads certificates and engine credentials again. Sessions that run keep what they
+   * have. All of it or nothing: what cannot be used is thrown and changes nothing.
+   * @param read the configuration as it reads now; that in force when left out
+   * @throws GatewayError or RequestError config.invalid
+   */
+  reload(read?: Config): Promise<void>;
   /** Stops accepting, ends idle sessions, gives busy ones the grace, then closes everything. May be called twice. */
   stop(): Promise<void>;
 }
@@ -44,14 +46,13 @@ export interface Serving {
  * @throws GatewayError or RequestError config.invalid, embedded.failed, store.unreachable; the listen error
  */
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
-  const { log } = options;
   if (config.workers !== 1) {
     throw new RequestError(
       'config.invalid',
       'workers: this version relays in one process; leave it out or set it to 1',
     );
   }
-  const teardown = new Teardown(log);
+  const teardown = new Teardown(options.log);
   try {
     return await start(config, options, teardown);
   } catch (error) {
@@ -60,116 +61,103 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   }
 }
 
-async function start(config: Config, options: ServeOptions, teardown: Teardown): Promise<Serving> {
-  const { log } = options;
+async function start(config: Config, { readyFile, log }: ServeOptions, teardown: Teardown): Promise<Serving> {
   const clock = systemClock;
+  const settings = new LiveSettings(config);
   // A third of all code: read while the embedded PostgreSQL starts.
   const httpSide = import('./http-side.ts');
   const embedded = await embeddedFor(config, log);
   if (embedded !== null) teardown.add('embedded PostgreSQL', () => embedded.close());
-  const storeUrl = storeUrlOf(config, embedded);
-  const store = openStore({ url: storeUrl.reveal(), log, poolSize: config.store.poolSize });
-  teardown.add('store', () => store.close());
-  await store.migrate();
-  const services = openServices({
-    store,
-    method: config.login.method,
-    tokenUsers: config.login.tokenUsers,
-    clock,
-    log,
-  });
-  teardown.add('services', () => services.close());
-  await bootstrap(config, services);
-
-  const tls = await serverTls(config, clock.now());
-  const transports = createTransports();
-  const upstream = await createUpstream(
-    {
-      engines: engineOptions(config, embedded),
-      databases: config.databases,
-      tokenUsers: config.login.tokenUsers,
-      allowReplication: config.sessions.allowReplication,
-      pool: {
-        reuse: config.pool.reuse,
-        maxIdlePerKey: config.pool.maxIdlePerKey,
-        maxIdle: config.pool.maxIdle,
-        idleTimeoutMs: config.pool.idleTimeout,
-      },
-    },
-    {
-      dial: {
-        socket: connectSocket,
-        plain: (socket) => transports.plain(socket),
-        tls: (socket) => transports.tls(socket),
-      },
-      clock,
-      log,
-    },
-  );
-  teardown.add('engine sessions', () => upstream.close());
-
+  const ground = await prepareGround(config, embedded);
+  const services = await startServices(config, ground, teardown, { clock, log });
+  const group = await createGroup({ settings, services, fingerprintKey: newFingerprintKey(), clock, log });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const postgres = await startPostgresSide({
-    config,
-    services,
-    tls: tls?.server ?? null,
-    upstream,
-    transports,
-    metrics: (live) => createSessionMetrics(registry, live),
-    clock,
-    log,
-  });
-  teardown.add('sessions', async () => {
-    await postgres.drain(config.shutdown.grace);
-    postgres.close();
+  const sql = await serveHere({ settings, ground, services, group, registry, clock, log });
+  teardown.add('SQL side', async () => {
+    await sql.drain(0);
+    await sql.close();
   });
   const jobs = startJobs({ ...services, channels: noticeChannels(config, clock), clock, log });
   teardown.add('jobs', () => jobs.close());
+  let stopping = false;
   const { startHttpSide } = await httpSide;
-  const http = await startHttpSide({ config, services, registry, tls, clock, log });
+  const http = await startHttpSide({
+    config,
+    services,
+    registry,
+    metrics: () => sql.metrics(),
+    freeChecks: () => ({ listener: sql.serving, staying: !stopping }),
+    tls: ground.tls,
+    clock,
+    log,
+  });
   teardown.add('HTTP', () => http.close());
-
   const demo =
-    embedded !== null && config.demo ? await ensureDemo(config.dataDir, services, clock.now()) : null;
-  const info: ReadyInfo = {
-    pid: process.pid,
-    postgres: { host: postgres.host, port: postgres.port },
-    http: http.url === null ? null : { url: http.url },
-    metrics: http.metricsUrl === null ? null : { url: http.metricsUrl },
-    caFile: tls?.caFile ?? null,
-    storeUrl: storeUrl.reveal(),
-    ...(demo !== null && { demo }),
-  };
-  const { readyFile } = options;
-  if (readyFile !== null) {
-    writeReadyFile(readyFile, info);
-    teardown.add('ready file', () => {
-      removeReadyFile(readyFile);
-      return Promise.resolve();
-    });
-  }
+    embedded !== null && config.demo ? await ensureDemo(config.dataDir, services, clock.now()) : undefined;
+  const info = readyInfo(sql, http, ground, demo);
+  // HTTP stays up meanwhile, and says that this gateway is no longer ready.
+  teardown.add('sessions', async () => {
+    stopping = true;
+    if (readyFile !== null) removeReadyFile(readyFile);
+    await delay(settings.current.shutdown.delay ?? 0);
+    await sql.drain(settings.current.shutdown.grace);
+  });
+  if (readyFile !== null) writeReadyFile(readyFile, info);
   return {
     info,
-    async reload() {
-      await tls?.server.reload();
-      await upstream.reload();
-      await http.reload();
-      log.info('certificates and engine credentials read again');
-    },
+    reload: (read) => reload(read ?? settings.current, { settings, sql, http, log }),
     stop: () => teardown.run(),
   };
 }
 
-async function embeddedFor(config: Config, log: Log): Promise<Embedded | null> {
-  if (config.store.url !== null && config.engines.size > 0) return null;
-  return ensureEmbedded({ dataDir: config.dataDir, log });
+async function startServices(
+  config: Config,
+  { storeUrl }: Ground,
+  teardown: Teardown,
+  { clock, log }: { readonly clock: Clock; readonly log: Log },
+): Promise<Services> {
+  const store = openStore({ url: storeUrl.reveal(), log, poolSize: config.store.poolSize });
+  teardown.add('store', () => store.close());
+  await store.migrate();
+  const { method, tokenUsers } = config.login;
+  const services = openServices({ store, method, tokenUsers, clock, log });
+  teardown.add('services', () => services.close());
+  const { adminUser, adminPassword } = config.bootstrap;
+  if (adminPassword !== null) await services.accounts.bootstrapAdmin(adminUser, adminPassword);
+  return services;
 }
 
-function storeUrlOf(config: Config, embedded: Embedded | null): Secret {
-  if (config.store.url !== null) return config.store.url;
-  if (embedded === null) throw new Error('no store is configured and none is embedded');
-  return embedded.storeUrl;
+interface Reloaded {
+  readonly settings: LiveSettings;
+  readonly sql: SqlSide;
+  readonly http: HttpSide;
+  readonly log: Log;
+}
+
+async function reload(read: Config, { settings, sql, http, log }: Reloaded): Promise<void> {
+  const { config, taken, waiting } = changesOf(settings.current, read);
+  const certificates = await certificateFiles(config);
+  const useHttp = http.prepare(certificates);
+  const useSql = await sql.prepare(config, certificates);
+  settings.replace(config);
+  useSql();
+  useHttp();
+  log.level = config.log.level;
+  for (const setting of waiting) log.warn({ setting }, 'changed, but needs a restart: the old value stays');
+  log.info({ changed: taken }, 'reloaded: settings, certificates and engine credentials');
+}
+
+function readyInfo(sql: SqlSide, http: HttpSide, ground: Ground, demo: ReadyInfo['demo']): ReadyInfo {
+  return {
+    pid: process.pid,
+    postgres: { host: sql.host, port: sql.port },
+    http: http.url === null ? null : { url: http.url },
+    metrics: http.metricsUrl === null ? null : { url: http.metricsUrl },
+    caFile: ground.tls?.caFile ?? null,
+    storeUrl: ground.storeUrl.reveal(),
+    ...(demo !== undefined && { demo }),
+  };
 }
 
 /** How owners are told that a token is about to expire. */
@@ -183,28 +171,4 @@ function noticeChannels(config: Config, clock: Clock): NoticeChannel[] {
     channels.push(mailChannel({ url: smtp.url, from: smtp.from, pageUrl: http.publicUrl }));
   }
   return channels;
-}
-
-async function bootstrap(config: Config, services: Services): Promise<void> {
-  const { adminUser, adminPassword } = config.bootstrap;
-  if (adminPassword !== null) await services.accounts.bootstrapAdmin(adminUser, adminPassword);
-}
-
-export interface OwnTls {
-  readonly server: ServerTls;
-  readonly certFile: string;
-  readonly keyFile: string;
-  /** What clients should trust; null when the operator did not say. */
-  readonly caFile: string | null;
-}
-
-/** The operator's certificate, or one of our own making. */
-async function serverTls(config: Config, now: Date): Promise<OwnTls | null> {
-  if (config.tls.mode === 'off') return null;
-  const { certFile, keyFile, caFile } = config.tls;
-  if (certFile !== null && keyFile !== null) {
-    return { server: await loadServerTls({ certFile, keyFile }), certFile, keyFile, caFile };
-  }
-  const made = await developmentTls(join(config.dataDir, 'tls'), { names: developmentNames(), now });
-  return { server: await loadServerTls(made), ...made };
 }

@@ -9,12 +9,15 @@ export interface MetricsListener {
   readonly close: () => Promise<void>;
 }
 
+/** Where the text comes from: a registry, or several put together. */
+export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
+
 /**
  * Serves `GET /metrics` in Prometheus' text format on a listener of its own, so that it can be bound where only the
  * scraper reaches it. Nothing secret is in there, and nothing else is served.
  */
 export async function startMetrics(
-  registry: Registry,
+  source: MetricsSource,
   listen: { readonly host: string; readonly port: number },
 ): Promise<MetricsListener> {
   const server = createServer((incoming, outgoing) => {
@@ -23,8 +26,8 @@ export async function startMetrics(
       outgoing.writeHead(404).end();
       return;
     }
-    registry.metrics().then(
-      (text) => outgoing.writeHead(200, { 'content-type': registry.contentType }).end(text),
+    source.metrics().then(
+      (text) => outgoing.writeHead(200, { 'content-type': source.contentType }).end(text),
       () => outgoing.writeHead(500).end(),
     );
   });

@@ -1,11 +1,16 @@
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
-import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { describeError } from '../core/errors.ts';
 import type { EngineSession } from '../upstream/open.ts';
-import type { CancelAsked } from './admit.ts';
 import type { SessionRegistry } from './registry.ts';
 import type { TokenBuckets } from './token-buckets.ts';
+
+/** What a CancelRequest says, and where it came from. */
+export interface CancelKey {
+  readonly processId: number;
+  readonly key: Buffer;
+  readonly address: string;
+}
 
 /** A cancel request on its way to the process that owns the session; the key travels as a digest. */
 export interface RemoteCancel {
@@ -16,39 +21,41 @@ export interface RemoteCancel {
 export interface CancelDeps {
   readonly registry: SessionRegistry;
   readonly cancelEngine: (session: EngineSession) => Promise<void>;
-  /** Tells the other processes; null when this one is alone. */
-  readonly forward: ((cancel: RemoteCancel) => Promise<void>) | null;
-  /** Unknown keys, by address: what guessing may cost. */
-  readonly unknownKeys: TokenBuckets;
   /** Shared by all processes; keys the digests, so that a four-byte key cannot be searched from what the store holds. */
   readonly digestKey: KeyObject;
-  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** @returns whether a session of this process has that key; what it runs has then been cancelled */
+export async function cancelHere({ processId, key }: CancelKey, deps: CancelDeps): Promise<boolean> {
+  const session = deps.registry.findByCancelKey(processId, key);
+  if (session === undefined) return false;
+  await cancelQuietly(session.engine, deps);
+  return true;
+}
+
+export interface ForwardDeps {
+  /** Tells the other gateways. */
+  readonly publish: (cancel: RemoteCancel) => Promise<void>;
+  /** Unknown keys, by address: what guessing may cost. */
+  readonly unknownKeys: TokenBuckets;
+  readonly digestKey: KeyObject;
   readonly log: Log;
 }
 
 /**
- * Acts on a CancelRequest. The client learns nothing either way, as with PostgreSQL. A key that this process does not know
- * may belong to another one; it is passed on as a digest unless its sender has used up what guessing is allowed to cost.
+ * Passes on a key that no session of this gateway has: it may belong to another one. It travels as a digest, and only as long as
+ * its sender has not used up what guessing is allowed to cost.
  */
-export async function cancelRequested(asked: CancelAsked, deps: CancelDeps): Promise<void> {
-  const session = deps.registry.findByCancelKey(asked.processId, asked.key);
-  if (session !== undefined) {
-    await cancelQuietly(session.engine, deps);
-    return;
-  }
-  const withinLimits = deps.unknownKeys.take(asked.peer.address) && deps.unknownKeys.take('everybody');
-  deps.log.debug(
-    { address: asked.peer.address, forwarded: withinLimits },
-    'cancel request with a key of no session here',
-  );
-  if (!withinLimits || deps.forward === null) return;
-  await deps.forward({
-    processId: asked.processId,
-    keyDigest: digestOf(asked.processId, asked.key, deps.digestKey).toString('hex'),
-  });
+export async function forwardCancel(asked: CancelKey, deps: ForwardDeps): Promise<void> {
+  const { processId, key, address } = asked;
+  const withinLimits = deps.unknownKeys.take(address) && deps.unknownKeys.take('everybody');
+  deps.log.debug({ address, forwarded: withinLimits }, 'cancel request with a key of no session here');
+  if (!withinLimits) return;
+  await deps.publish({ processId, keyDigest: digestOf(processId, key, deps.digestKey).toString('hex') });
 }
 
-/** A cancel request that landed on another process. */
+/** A cancel request that landed on another gateway. */
 export async function cancelForwarded(cancel: RemoteCancel, deps: CancelDeps): Promise<void> {
   const wanted = Buffer.from(cancel.keyDigest, 'hex');
   for (const session of deps.registry.all()) {

@@ -12,19 +12,19 @@ export interface Deadline {
 
 /** The limits of all logins that are on their way. */
 export class Deadlines {
-  readonly #timeoutMs: number;
+  readonly #timeoutMs: () => number;
   readonly #clock: Clock;
   readonly #running = new Set<AbortController>();
   #refusal: (() => GatewayError) | null = null;
 
-  constructor(timeoutMs: number, clock: Clock) {
+  constructor(timeoutMs: () => number, clock: Clock) {
     this.#timeoutMs = timeoutMs;
     this.#clock = clock;
   }
 
   start(): Deadline {
     const controller = new AbortController();
-    const timer = this.#clock.after(this.#timeoutMs, () => controller.abort(loginTimedOut()));
+    const timer = this.#clock.after(this.#timeoutMs(), () => controller.abort(loginTimedOut()));
     this.#running.add(controller);
     if (this.#refusal !== null) controller.abort(this.#refusal());
     return {

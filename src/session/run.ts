@@ -13,6 +13,7 @@ import type { Deadline } from './deadline.ts';
 import { greeting, newCancelSecret } from './greet.ts';
 import type { Attempt, Journal } from './journal.ts';
 import { refuse } from './refuse.ts';
+import { placesOf, type Places, type SessionLimits } from './places.ts';
 import type { LiveSession, SessionRegistry } from './registry.ts';
 import { relay, type RelayEnd } from './relay.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -24,6 +25,8 @@ export interface SessionDeps {
   readonly route: (principal: Principal, startup: StartupMessage) => Route;
   readonly upstream: Upstream;
   readonly registry: SessionRegistry;
+  readonly places: Places;
+  readonly limits: () => SessionLimits;
   readonly supervisor: Supervisor;
   readonly journal: Journal;
   readonly newDeadline: () => Deadline;
@@ -102,7 +105,7 @@ async function serveProved(
   progress.attempt.proved(principal);
   const route = deps.route(principal, admitted.startup);
   checkAllowed(principal, admitted.peer, route.name);
-  const permit = deps.registry.acquire(principal, admitted.peer);
+  const permit = await deps.places.take(placesOf(principal, admitted.peer, deps.limits()));
   try {
     const notice = await deps.notice(principal);
     const engine = await deps.upstream.open(principal, admitted.startup, route, progress.deadline.signal);

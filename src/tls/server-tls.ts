@@ -28,17 +28,30 @@ export interface TlsIdentity {
  */
 export interface ServerTls {
   current(): TlsIdentity;
-  /** Reads the files again. On failure the old identity stays. @throws GatewayError `config.invalid` */
+  /**
+   * Reads the files again, or other ones. Nothing changes before the answer is called, and nothing when this fails.
+   * @throws GatewayError `config.invalid`
+   */
+  prepare(files?: TlsFiles): Promise<() => void>;
+  /** The same in one step. */
   reload(): Promise<void>;
 }
 
 /** @throws GatewayError `config.invalid` that names the file and what is wrong with it */
 export async function loadServerTls(files: TlsFiles): Promise<ServerTls> {
   let identity = await loadIdentity(files);
+  const prepare = async (others = files): Promise<() => void> => {
+    const next = await loadIdentity(others);
+    return () => {
+      identity = next;
+      files = others;
+    };
+  };
   return {
     current: () => identity,
+    prepare,
     async reload() {
-      identity = await loadIdentity(files);
+      (await prepare())();
     },
   };
 }

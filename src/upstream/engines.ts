@@ -1,3 +1,4 @@
+import { fatal, GatewayError } from '../core/errors.ts';
 import { loadEngine, type Engine, type EngineOptions } from './engine.ts';
 import { createRouter, type RouteOptions, type Router } from './routes.ts';
 
@@ -7,7 +8,7 @@ export interface EnginesOptions extends RouteOptions {
 
 /** The engines as they were read last, and the router that leads to them. */
 export class Engines {
-  readonly #options: EnginesOptions;
+  #options: EnginesOptions;
   #byName: ReadonlyMap<string, Engine>;
   #router: Router;
 
@@ -30,10 +31,12 @@ export class Engines {
     return this.#router;
   }
 
+  /** @throws GatewayError engine.no_such_database (3D000) when a reload took it away meanwhile */
   get(name: string): Engine {
     const engine = this.#byName.get(name);
-    if (engine === undefined) throw new Error(`engine "${name}" is not configured`);
-    return engine;
+    if (engine !== undefined) return engine;
+    const message = `engine "${name}" is no longer configured`;
+    throw new GatewayError('engine.no_such_database', message, fatal('3D000', message));
   }
 
   /** Whether an Engine is what its name stands for now. */
@@ -41,11 +44,19 @@ export class Engines {
     return this.#byName.get(engine.name) === engine;
   }
 
-  /** Reads URLs and files again: all, or none when one of them is wrong. @throws RequestError config.invalid */
-  async reload(): Promise<void> {
-    const engines = await read(this.#options);
-    this.#byName = new Map(engines.map((engine) => [engine.name, engine]));
-    this.#router = createRouter(engines, this.#options);
+  /**
+   * Reads URLs and files again, or those of other options: all, or none when one of them is wrong. Nothing changes before
+   * the answer is called.
+   * @throws RequestError config.invalid
+   */
+  async prepare(options: EnginesOptions = this.#options): Promise<() => void> {
+    const engines = await read(options);
+    const router = createRouter(engines, options);
+    return () => {
+      this.#options = options;
+      this.#byName = new Map(engines.map((engine) => [engine.name, engine]));
+      this.#router = router;
+    };
   }
 }
 

@@ -1,6 +1,7 @@
 import type { Principal } from '../accounts/principal.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
+import type { EnginesOptions } from './engines.ts';
 
 /** Where a session goes. */
 export interface Route {
@@ -85,7 +86,13 @@ export interface Upstream {
   /** Closes the idle sessions of a principal who may not come back. */
   forget(uid: string): void;
   stats(): readonly UpstreamStats[];
-  /** Reads certificates and userlists again; what can not be read leaves the old ones in force and is thrown. */
+  /**
+   * Reads certificates and userlists again, or those of other engines. Nothing changes before the answer is called, and nothing
+   * when this fails. Sessions that run keep what they have.
+   * @throws RequestError config.invalid
+   */
+  prepare(options?: EnginesOptions): Promise<() => void>;
+  /** The same in one step. */
   reload(): Promise<void>;
   /** Closes idle sessions; lent ones end when they are given back. */
   close(): Promise<void>;

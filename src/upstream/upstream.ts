@@ -160,9 +160,16 @@ class EngineSide implements Upstream {
     });
   }
 
+  async prepare(options?: EnginesOptions): Promise<() => void> {
+    const commit = await this.#engines.prepare(options);
+    return () => {
+      commit();
+      void this.#evict((physical) => this.#outlived(physical));
+    };
+  }
+
   async reload(): Promise<void> {
-    await this.#engines.reload();
-    await this.#evict((physical) => this.#outlived(physical));
+    (await this.prepare())();
   }
 
   async close(): Promise<void> {

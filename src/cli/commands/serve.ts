@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { configOf } from '../config-flags.ts';
+import { configOf, rereadConfig } from '../config-flags.ts';
 import { addLeaf } from '../leaf.ts';
 import type { Terminal } from '../terminal.ts';
 
@@ -7,7 +7,7 @@ export function addServe(program: Command, terminal: Terminal): void {
   const command = addLeaf(program, {
     name: 'serve',
     description:
-      'Runs the gateway until it is told to stop. SIGTERM or SIGINT ends sessions in an orderly way, a second one at once; SIGHUP reads certificates and engine credentials again.',
+      'Runs the gateway until it is told to stop. SIGTERM or SIGINT ends sessions in an orderly way, a second one at once; SIGHUP reads the configuration, certificates and engine credentials again.',
     examples: [
       'patgate serve',
       'patgate serve --config /etc/patgate/patgate.toml --ready-file /run/patgate/ready.json',
@@ -26,6 +26,7 @@ export function addServe(program: Command, terminal: Terminal): void {
     await runUntilStopped(config, {
       readyFile: options.readyFile ?? null,
       announce: (text) => terminal.stdout.write(text),
+      reread: () => rereadConfig(command, terminal),
     });
   });
 }

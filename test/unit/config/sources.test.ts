@@ -32,6 +32,7 @@ const EXAMPLES: Record<SettingName, Example> = {
   data_dir: { text: '/srv/patgate', expected: '/srv/patgate' },
   workers: { text: '3', toml: '3', expected: 3 },
   'shutdown.grace': { text: '2 min', expected: 120_000 },
+  'shutdown.delay': { text: '5s', expected: 5000 },
   demo: { text: 'off', toml: 'false', expected: false },
   'listen.postgres': { text: '[::1]:0', expected: address('::1', 0) },
   'listen.http': { text: 'off', expected: null },

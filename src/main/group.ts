@@ -1,0 +1,69 @@
+import { createSecretKey } from 'node:crypto';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { DEFAULT_THROTTLE, Throttle, type GuessGuard, type ThrottleOptions } from '../login/throttle.ts';
+import { forwardCancel, type CancelKey } from '../session/cancel.ts';
+import { PlaceCounts, type Places } from '../session/places.ts';
+import { TokenBuckets } from '../session/token-buckets.ts';
+import type { LiveSettings } from './live-settings.ts';
+import type { Services } from './services.ts';
+
+/** What the processes of one gateway decide together: whoever spreads connections over them gains nothing. */
+export interface Group {
+  readonly places: Places;
+  readonly throttle: GuessGuard;
+  /** For a cancel key that no session of the asking process has. */
+  passOnCancel(asked: CancelKey): Promise<void>;
+}
+
+export interface GroupOptions {
+  readonly settings: LiveSettings;
+  readonly services: Pick<Services, 'bus' | 'credentials'>;
+  readonly fingerprintKey: Buffer;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Guessing a four-byte key may cost so much, from one address and from all together. */
+const CANCEL_GUESSES = { burst: 20, perSecond: 2, maxKeys: 10_000 };
+
+/** Counts in this process: the only one, or the one that the others ask. */
+export async function createGroup({
+  settings,
+  services,
+  fingerprintKey,
+  clock,
+  log,
+}: GroupOptions): Promise<Group> {
+  const forwardDeps = {
+    publish: (cancel: { processId: number; keyDigest: string }) =>
+      services.bus.publish({ kind: 'cancel', ...cancel }),
+    unknownKeys: new TokenBuckets(CANCEL_GUESSES, clock),
+    digestKey: createSecretKey(await services.credentials.storeSecret()),
+    log,
+  };
+  return {
+    places: new PlaceCounts(),
+    throttle: new Throttle(clock, throttleOptions(settings), fingerprintKey),
+    passOnCancel: (asked) => forwardCancel(asked, forwardDeps),
+  };
+}
+
+/** Read anew each time, so that a reload changes them. */
+function throttleOptions(settings: LiveSettings): ThrottleOptions {
+  return {
+    ...DEFAULT_THROTTLE,
+    get free() {
+      return settings.current.login.throttleFree;
+    },
+    get firstWaitMs() {
+      return settings.current.login.throttleFirstWait;
+    },
+    get longestWaitMs() {
+      return settings.current.login.throttleLongestWait;
+    },
+    get forgiveEveryMs() {
+      return settings.current.login.throttleForgiveEvery;
+    },
+  };
+}

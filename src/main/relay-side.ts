@@ -1,0 +1,225 @@
+import { createSecretKey } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { Registry } from 'prom-client';
+import type { Clock } from '../core/clock.ts';
+import { fatal, GatewayError } from '../core/errors.ts';
+import type { Log } from '../core/log.ts';
+import { networkList } from '../core/networks.ts';
+import type { Config } from '../config/config.ts';
+import { login } from '../login/login.ts';
+import { createOauthVerifier, type OauthVerifier } from '../login/oauth-verifier.ts';
+import { createSessionMetrics, type SessionMetrics } from '../observe/session-metrics.ts';
+import { admit } from '../session/admit.ts';
+import { cancelForwarded, cancelHere, type CancelDeps, type CancelKey } from '../session/cancel.ts';
+import { Deadlines } from '../session/deadline.ts';
+import { createJournal } from '../session/journal.ts';
+import { SessionRegistry } from '../session/registry.ts';
+import { runSession, type SessionDeps } from '../session/run.ts';
+import { Supervisor } from '../session/supervisor.ts';
+import { createTransports, type Transports } from '../session/transports.ts';
+import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
+import type { Upstream } from '../upstream/open.ts';
+import { createEngineSide } from './engine-side.ts';
+import { enginesOf } from './engine-options.ts';
+import type { CertificateFiles, Ground } from './ground.ts';
+import type { Group } from './group.ts';
+import type { LiveSettings } from './live-settings.ts';
+import { expiryNotice } from './notice.ts';
+import type { Services } from './services.ts';
+
+export interface RelaySideOptions {
+  readonly settings: LiveSettings;
+  readonly ground: Pick<Ground, 'embedded' | 'tls'>;
+  readonly services: Services;
+  readonly group: Group;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** All that carries SQL sessions in one process, from the accepted connection to the engine. */
+export interface RelaySide {
+  readonly liveSessions: number;
+  /** Runs one connection to its end. @param settled called once its login is settled */
+  accept(socket: Socket, settled: () => void): Promise<unknown>;
+  /** @returns whether the key is that of a session here, which has then been cancelled */
+  cancel(key: CancelKey): Promise<boolean>;
+  /**
+   * Reads certificates, engines and their credentials as another configuration names them. Nothing changes before the answer
+   * is called; then all of it does.
+   * @param certificates for a listener with TLS
+   * @throws GatewayError or RequestError config.invalid
+   */
+  prepare(next: Config, certificates: CertificateFiles | null): Promise<() => void>;
+  /** Ends idle sessions now and busy ones when they are done, or after `graceMs`. Resolves when none is left. */
+  drain(graceMs: number): Promise<void>;
+  close(): Promise<void>;
+}
+
+const NO_NOTICE = Buffer.alloc(0);
+
+/** @throws GatewayError or RequestError config.invalid */
+export async function createRelaySide(options: RelaySideOptions): Promise<RelaySide> {
+  const { settings, ground, services, clock, log } = options;
+  const transports = createTransports();
+  const tls = ground.tls === null ? null : await loadServerTls(ground.tls);
+  const upstream = await createEngineSide({ settings, embedded: ground.embedded, transports, clock, log });
+  const registry = new SessionRegistry();
+  const metrics = createSessionMetrics(options.registry, () => registry.size);
+  const deadlines = new Deadlines(() => settings.current.login.timeout, clock);
+  const supervisor = new Supervisor({
+    standings: services.standings,
+    cancelEngine: (session) => upstream.cancel(session),
+    get expiryGraceMs() {
+      return settings.current.sessions.expiryGrace;
+    },
+    idleTimeoutMs: () => settings.current.sessions.idleTimeout ?? 0,
+    revokedAndClosed: (seconds) => metrics.revokedAndClosed(seconds),
+    clock,
+    log,
+  });
+  const cancelDeps: CancelDeps = {
+    registry,
+    cancelEngine: (session) => upstream.cancel(session),
+    digestKey: createSecretKey(await services.credentials.storeSecret()),
+    log,
+  };
+  const unsubscribe = services.bus.subscribe((event) => {
+    supervisor.handle(event);
+    if (event.kind === 'cancel') void cancelForwarded(event, cancelDeps);
+  });
+  const parts = { registry, supervisor, cancelDeps, metrics, deadlines, transports, tls, upstream };
+  return relaySide(options, parts, unsubscribe);
+}
+
+interface Parts {
+  readonly registry: SessionRegistry;
+  readonly supervisor: Supervisor;
+  readonly cancelDeps: CancelDeps;
+  readonly metrics: SessionMetrics;
+  readonly deadlines: Deadlines;
+  readonly transports: Transports;
+  readonly tls: ServerTls | null;
+  readonly upstream: Upstream;
+}
+
+function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => void): RelaySide {
+  const { registry, supervisor, deadlines, tls, upstream } = parts;
+  const { ground, settings } = options;
+  const deps = sessionDeps(options, parts);
+  return {
+    get liveSessions() {
+      return registry.size;
+    },
+    accept: (socket, settled) => runSession(socket, settled, deps),
+    cancel: (key) => cancelHere(key, parts.cancelDeps),
+    async prepare(next, certificates) {
+      const [useCertificate, useEngines] = await Promise.all([
+        tls === null || certificates === null ? null : tls.prepare(certificates),
+        upstream.prepare(enginesOf(next, ground.embedded)),
+      ]);
+      return () => {
+        useCertificate?.();
+        useEngines();
+        settings.replace(next);
+      };
+    },
+    async drain(graceMs) {
+      deadlines.refuseAll(shuttingDown);
+      supervisor.endAll({
+        sqlState: '57P01',
+        message: 'terminating connection: the gateway is shutting down',
+        graceMs,
+        since: null,
+      });
+      await registry.emptied();
+    },
+    async close() {
+      unsubscribe();
+      supervisor.stop();
+      deadlines.refuseAll(shuttingDown);
+      await upstream.close();
+    },
+  };
+}
+
+function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
+  const { settings, services, group, clock, log } = options;
+  const { registry, supervisor, cancelDeps, metrics, deadlines, tls, upstream } = parts;
+  const { method, tokenUsers } = settings.current.login;
+  const journal = createJournal({
+    audit: services.audit,
+    lastUsed: services.lastUsed,
+    directory: services.liveSessions,
+    metrics,
+    clock,
+    log,
+  });
+  const { credentials, hasher } = services;
+  const { throttle } = group;
+  const loginDeps = { credentials, hasher, method, tokenUsers, throttle, clock, ...oauthOf(settings, clock) };
+  const trustedProxies = remembered((networks: readonly string[]) => networkList(networks));
+  return {
+    admit: (socket, deadline) => {
+      const { listen, tls: tlsSettings, login: loginSettings } = settings.current;
+      return admit(socket, {
+        tls,
+        tlsMode: tlsSettings.mode,
+        trustedProxies: trustedProxies(listen.proxyProtocolFrom),
+        firstByteTimeoutMs: loginSettings.firstByteTimeout,
+        deadline: deadline.signal,
+        makeTransport: parts.transports,
+        clock,
+        log,
+        onRefused: (refusal) => journal.refusedAtTheDoor(refusal),
+      });
+    },
+    async cancel({ processId, key, peer }) {
+      const asked = { processId, key, address: peer.address };
+      if (!(await cancelHere(asked, cancelDeps))) await group.passOnCancel(asked);
+    },
+    login: (admitted) => login(admitted, loginDeps),
+    route: (principal, startup) => upstream.route(startup.database, principal),
+    upstream,
+    registry,
+    places: group.places,
+    limits: () => settings.current.sessions,
+    supervisor,
+    journal,
+    newDeadline: () => deadlines.start(),
+    async notice(principal) {
+      const wanted = settings.current.notices.loginExpiry;
+      if (!wanted || (principal.token?.expiresAt ?? null) === null) return NO_NOTICE;
+      const { expiryNoticeDays } = await services.policy.get();
+      return expiryNotice(principal, expiryNoticeDays, clock.now());
+    },
+    clock,
+    log,
+  };
+}
+
+function shuttingDown(): GatewayError {
+  return new GatewayError(
+    'session.draining',
+    'the gateway is shutting down',
+    fatal('57P03', 'the gateway is shutting down'),
+  );
+}
+
+/** Access tokens of the operator's identity provider are accepted as logins when it is configured. */
+function oauthOf(settings: LiveSettings, clock: Clock): { readonly oauth?: OauthVerifier } {
+  const { issuer, audience, jwksUrl, userClaim, scopes } = settings.current.oauth;
+  if (issuer === null || audience === null) return {};
+  return { oauth: createOauthVerifier({ issuer, audience, jwksUrl, userClaim, scopes }, clock) };
+}
+
+/** Answers from memory as long as it is asked the same. */
+function remembered<Question, Answer>(
+  answer: (question: Question) => Answer,
+): (question: Question) => Answer {
+  let last: { readonly question: Question; readonly answer: Answer } | null = null;
+  return (question) => {
+    if (last?.question !== question) last = { question, answer: answer(question) };
+    return last.answer;
+  };
+}

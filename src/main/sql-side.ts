@@ -1,0 +1,89 @@
+import type { Registry } from 'prom-client';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Log } from '../core/log.ts';
+import { listen, type Listener, type ListenerOptions } from '../session/listener.ts';
+import type { CertificateFiles, Ground } from './ground.ts';
+import type { Group } from './group.ts';
+import type { LiveSettings } from './live-settings.ts';
+import { createRelaySide } from './relay-side.ts';
+import type { Services } from './services.ts';
+
+export interface SqlSideOptions {
+  readonly settings: LiveSettings;
+  readonly ground: Ground;
+  readonly services: Services;
+  readonly group: Group;
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The listener for SQL clients and those who serve them: this process, or workers. */
+export interface SqlSide {
+  readonly host: string;
+  readonly port: number;
+  /** Whether clients are taken and somebody is there for them. */
+  readonly serving: boolean;
+  /** Metrics in Prometheus' text format, of all processes together. */
+  metrics(): Promise<string>;
+  /**
+   * Gets ready for another configuration, everywhere. Nothing changes before the answer is called, and nothing when this fails.
+   * @throws GatewayError or RequestError config.invalid
+   */
+  prepare(next: Config, certificates: CertificateFiles | null): Promise<() => void>;
+  /** Takes no more clients; ends idle sessions now and busy ones when they are done, or after `graceMs`. */
+  drain(graceMs: number): Promise<void>;
+  /** Ends at once what is left. */
+  close(): Promise<void>;
+}
+
+const BACKLOG = 4096;
+
+/** Everything in this process. @throws GatewayError or RequestError config.invalid; the listen error */
+export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
+  const { settings, registry } = options;
+  const relay = await createRelaySide(options);
+  const listener = await openListener(options, (socket, settled) => relay.accept(socket, settled)).catch(
+    async (error: unknown) => {
+      await relay.close();
+      throw error;
+    },
+  );
+  return {
+    host: settings.current.listen.postgres.host,
+    port: listener.address.port,
+    get serving() {
+      return listener.accepting;
+    },
+    metrics: () => registry.metrics(),
+    prepare: (next, certificates) => relay.prepare(next, certificates),
+    drain(graceMs) {
+      listener.stopAccepting();
+      return relay.drain(graceMs);
+    },
+    close() {
+      listener.stopAccepting();
+      return relay.close();
+    },
+  };
+}
+
+/** @throws the listen error */
+export function openListener(
+  { settings, log }: Pick<SqlSideOptions, 'settings' | 'log'>,
+  run: ListenerOptions['run'],
+): Promise<Listener> {
+  const { host, port } = settings.current.listen.postgres;
+  return listen({
+    host,
+    port,
+    backlog: BACKLOG,
+    limits() {
+      const { maxPending, maxPendingPerAddress } = settings.current.login;
+      return { max: maxPending, maxPerAddress: maxPendingPerAddress };
+    },
+    run,
+    log,
+  });
+}

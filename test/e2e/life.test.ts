@@ -1,0 +1,198 @@
+import { once } from 'node:events';
+import { writeFileSync } from 'node:fs';
+import path from 'node:path';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { TestUser } from '../support/gateway.ts';
+import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { queryOne, withClient } from '../support/query.ts';
+import { makeDirectory } from '../support/temporary.ts';
+
+const STARTED_WITH = '[sessions]\nmax_per_user = 5\n';
+
+async function open(gateway: GatewayProcess, user: TestUser, database?: string): Promise<pg.Client> {
+  const client = new pg.Client(gateway.clientConfig(user.name, user.password, database));
+  // The last words of the gateway are one error, the end of the connection another.
+  client.on('error', () => undefined);
+  await client.connect();
+  return client;
+}
+
+/** Log lines of one text; only those that were written behind the first `after`. */
+function lines(gateway: GatewayProcess, msg: string, after = 0): Record<string, unknown>[] {
+  return gateway
+    .logged()
+    .slice(after)
+    .filter((line) => line['msg'] === msg);
+}
+
+describe.each(['1'])('SIGHUP, workers = %s', (workers) => {
+  let gateway: GatewayProcess;
+  let file: string;
+  let ada: TestUser;
+  let session: pg.Client;
+
+  beforeAll(async () => {
+    file = path.join(await makeDirectory(), 'patgate.toml');
+    writeFileSync(file, STARTED_WITH);
+    gateway = await startGatewayProcess({ config: file, workers });
+    ada = await gateway.addUser('ada');
+    session = await open(gateway, ada);
+  });
+
+  afterAll(async () => {
+    await session.end();
+    await gateway.stop();
+  });
+
+  /** @returns the lines that the log got meanwhile */
+  async function reload(toml: string, until: string): Promise<Record<string, unknown>[]> {
+    const before = gateway.logged().length;
+    writeFileSync(file, toml);
+    await gateway.reload();
+    await expect.poll(() => lines(gateway, until, before).length).toBeGreaterThan(0);
+    return gateway.logged().slice(before);
+  }
+
+  const RELOADED = 'reloaded: settings, certificates and engine credentials';
+  const REFUSED = 'configuration not reloaded';
+
+  test('takes over limits and routes, and drops no session', async () => {
+    const toml = `[sessions]\nmax_per_user = 2\n[databases]\n"*" = "main"\nshop = "main/${gateway.engine.name}"\n`;
+    const log = await reload(toml, RELOADED);
+    expect(log.find(({ msg }) => msg === RELOADED)?.['changed']).toEqual([
+      'databases',
+      'sessions.max_per_user',
+    ]);
+    expect((await session.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+    const second = await open(gateway, ada, 'shop');
+    expect((await second.query('SELECT current_database() AS name')).rows).toEqual([
+      { name: gateway.engine.name },
+    ]);
+    await expect(open(gateway, ada)).rejects.toMatchObject({ code: '53300' });
+    await second.end();
+  });
+
+  test('refuses a bad configuration whole, with a line for each problem', async () => {
+    await reload(STARTED_WITH, RELOADED);
+    const log = await reload('nonsense = 1\n[sessions]\nmax_per_user = 1\nmax = "many"\n', REFUSED);
+    const problems = log.filter(({ msg }) => msg === REFUSED).map(({ problem }) => problem);
+    expect(problems).toEqual([
+      expect.stringContaining('nonsense') as string,
+      expect.stringContaining('sessions.max') as string,
+    ]);
+    await (await open(gateway, ada)).end();
+  });
+
+  test('refuses one whose files cannot be used, whole', async () => {
+    await reload(STARTED_WITH, RELOADED);
+    const broken = path.join(path.dirname(file), 'broken.pem');
+    writeFileSync(broken, 'no certificate');
+    const toml = `[sessions]\nmax_per_user = 1\n[tls]\ncert_file = "${broken}"\nkey_file = "${broken}"\n`;
+    const log = await reload(toml, REFUSED);
+    expect(log.find(({ msg }) => msg === REFUSED)?.['problem']).toContain(broken);
+    await (await open(gateway, ada)).end();
+  });
+
+  test('says which settings need a restart', async () => {
+    const log = await reload(`${STARTED_WITH}[login]\ntoken_users = ["pat"]\n`, RELOADED);
+    expect(log).toContainEqual(
+      expect.objectContaining({ level: 'warn', setting: 'login.token_users' }) as object,
+    );
+    expect((await session.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  });
+});
+
+describe.each(['1'])('SIGTERM, workers = %s', (workers) => {
+  let gateway: GatewayProcess;
+  let ada: TestUser;
+
+  async function start(settings: Record<string, string>): Promise<void> {
+    gateway = await startGatewayProcess({ workers, ...settings });
+    ada = await gateway.addUser('ada');
+  }
+
+  afterEach(() => gateway.stop());
+
+  const ready = async (): Promise<number> => (await fetch(`${gateway.info.http?.url}/readyz`)).status;
+
+  test('ends idle sessions with the reason, lets statements finish, and is not ready meanwhile', async () => {
+    await start({ 'shutdown.grace': '20s' });
+    const [idle, busy] = [await open(gateway, ada), await open(gateway, ada)];
+    const idleEnded = once(idle, 'error') as Promise<[Error & { code: string }]>;
+    const busyEnded = once(busy, 'error') as Promise<[Error & { code: string }]>;
+    // Ends when the test says so.
+    const lock = new pg.Client(gateway.engine.url);
+    await lock.connect();
+    await lock.query('SELECT pg_advisory_lock(1)');
+    const answer = busy.query('SELECT pg_advisory_lock(1), 42 AS answer');
+    await expect
+      .poll(() =>
+        queryOne(
+          gateway.engine.url,
+          `SELECT count(*)::int FROM pg_locks WHERE locktype = 'advisory' AND NOT granted`,
+        ),
+      )
+      .toBe(1);
+    expect(await ready()).toBe(200);
+
+    const exited = gateway.end('SIGTERM');
+    const [reason] = await idleEnded;
+    expect(reason).toMatchObject({
+      code: '57P01',
+      message: expect.stringContaining('shutting down') as string,
+    });
+    expect(await ready()).toBe(503);
+    await expect(open(gateway, ada)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+    await lock.end();
+    expect((await answer).rows).toEqual([{ pg_advisory_lock: '', answer: 42 }]);
+    expect((await busyEnded)[0]).toMatchObject({ code: '57P01' });
+    expect(await exited).toBe(0);
+  });
+
+  test('cancels what still runs after the grace', async () => {
+    await start({ 'shutdown.grace': '200ms' });
+    const busy = await open(gateway, ada);
+    const ended = once(busy, 'error');
+    const refused = expect(busy.query('SELECT pg_sleep(60)')).rejects.toMatchObject({ code: '57014' });
+    await expect
+      .poll(() =>
+        queryOne(
+          gateway.engine.url,
+          `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'`,
+        ),
+      )
+      .toBe(1);
+    const exited = gateway.end('SIGTERM');
+    await refused;
+    await ended;
+    expect(await exited).toBe(0);
+  });
+
+  test('ends everything at once when it comes twice', async () => {
+    await start({ 'shutdown.grace': '10min' });
+    const busy = await open(gateway, ada);
+    const broken = busy.query('SELECT pg_sleep(60)').catch(() => 'broken');
+    await expect
+      .poll(() =>
+        queryOne(
+          gateway.engine.url,
+          `SELECT count(*)::int FROM pg_stat_activity WHERE wait_event = 'PgSleep'`,
+        ),
+      )
+      .toBe(1);
+    const exited = gateway.end('SIGTERM');
+    await expect.poll(() => lines(gateway, 'stopping; once more stops at once').length).toBe(1);
+    await gateway.end('SIGTERM');
+    expect(await exited).toBe(130);
+    expect(await broken).toBe('broken');
+  });
+
+  test('goes on taking clients for shutdown.delay, while it is not ready any more', async () => {
+    await start({ 'shutdown.delay': '1s' });
+    const exited = gateway.end('SIGTERM');
+    await expect.poll(ready).toBe(503);
+    await withClient(gateway.clientConfig('ada', ada.password), (client) => client.query('SELECT 1'));
+    expect(await exited).toBe(0);
+  });
+});
