@@ -5,13 +5,15 @@ export interface ErrorReference {
   /** SQLSTATEs that a SQL client can get for it; none when it never reaches one, or is not fixed. */
   readonly sqlStates: readonly string[];
   /** Status that an HTTP client gets; null when it never reaches one. */
-  readonly httpStatus: 400 | 401 | 403 | 404 | 409 | 413 | 429 | 500 | 503 | null;
+  readonly httpStatus: 400 | 401 | 403 | 404 | 405 | 409 | 413 | 429 | 500 | 503 | null;
   /** What an operator can do. */
   readonly remedy: string;
 }
 
 /** Looks like any failed login from outside: an HTTP client hears 401, a SQL client 28P01. */
 const SECRET_REFUSED = { sqlStates: ['28P01'], httpStatus: 401 } as const;
+/** The same, where the secret may also have been an identity provider’s by OAUTHBEARER, whose refusal has another SQLSTATE. */
+const OWNER_REFUSED = { sqlStates: ['28P01', '28000'], httpStatus: 401 } as const;
 /** The secret was right, so the client is told. */
 const SECRET_UNUSABLE = { sqlStates: ['28000'], httpStatus: 401 } as const;
 const CLIENT_BROKE_PROTOCOL = {
@@ -25,8 +27,8 @@ const STORE_TROUBLE = { sqlStates: ['57P03'], httpStatus: 503 } as const;
 const POLICY_FORBIDS = { sqlStates: ['42501'], httpStatus: 403 } as const;
 const LOOK_AT_ENGINE_LOG = 'The log line has the engine’s own words. `patgate check` tries again.';
 
-export const ERROR_REFERENCE: Readonly<Record<ErrorCode, ErrorReference>> = {
-  'wire.malformed': CLIENT_BROKE_PROTOCOL,
+export const ERROR_REFERENCE = {
+  'wire.malformed': { ...CLIENT_BROKE_PROTOCOL, sqlStates: ['08P01', '0A000', '28000'] },
   'wire.unsupported_protocol': {
     sqlStates: ['0A000'],
     httpStatus: null,
@@ -60,7 +62,7 @@ export const ERROR_REFERENCE: Readonly<Record<ErrorCode, ErrorReference>> = {
     httpStatus: null,
     remedy: 'Set sslmode=require or stronger in the client (JDBC: ssl=true).',
   },
-  'login.unknown_user': { ...SECRET_REFUSED, remedy: '`patgate user list` shows the users there are.' },
+  'login.unknown_user': { ...OWNER_REFUSED, remedy: '`patgate user list` shows the users there are.' },
   'login.wrong_secret': {
     ...SECRET_REFUSED,
     remedy: 'Set the password anew (`patgate user set NAME --password`), or create a token.',
@@ -94,7 +96,7 @@ export const ERROR_REFERENCE: Readonly<Record<ErrorCode, ErrorReference>> = {
       'Create a new token, or rotate in time. (28P01 over SCRAM, where the token itself was never shown.)',
   },
   'login.owner_disabled': {
-    ...SECRET_REFUSED,
+    ...OWNER_REFUSED,
     remedy: '`patgate user enable NAME`, if that is what you want.',
   },
   'login.no_token_privilege': { ...SECRET_UNUSABLE, remedy: '`patgate user set NAME --grant can_use`.' },
@@ -271,6 +273,11 @@ export const ERROR_REFERENCE: Readonly<Record<ErrorCode, ErrorReference>> = {
     httpStatus: 409,
     remedy: 'Look at the object as it is now, and decide anew.',
   },
+  'request.method_not_allowed': {
+    sqlStates: [],
+    httpStatus: 405,
+    remedy: 'Use one of the methods that the header Allow names.',
+  },
   'request.too_large': { sqlStates: ['54000'], httpStatus: 413, remedy: 'Send less at once.' },
   'request.rate_limited': {
     sqlStates: ['53400'],
@@ -313,4 +320,4 @@ export const ERROR_REFERENCE: Readonly<Record<ErrorCode, ErrorReference>> = {
     httpStatus: 500,
     remedy: 'Please report it, with the log lines around it.',
   },
-};
+} as const satisfies Readonly<Record<ErrorCode, ErrorReference>>;

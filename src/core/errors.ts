@@ -1,3 +1,5 @@
+import type { ERROR_REFERENCE } from './error-reference.ts';
+
 /**
  * Every failure that patgate can name, with what an operator should know of it. `docs/errors.md` is generated from here.
  * A code is stable: logs, audit rows and metrics carry it.
@@ -71,6 +73,7 @@ export const ERROR_CODES = {
   'request.forbidden': 'The caller lacks the privilege.',
   'request.not_found': 'No such object, or none that the caller may see.',
   'request.conflict': 'The object exists already, or its state forbids the action.',
+  'request.method_not_allowed': 'The path is known, but not with that method.',
   'request.too_large': 'A request is larger than allowed.',
   'request.rate_limited': 'Too many requests.',
   // policy
@@ -87,11 +90,32 @@ export const ERROR_CODES = {
 
 export type ErrorCode = keyof typeof ERROR_CODES;
 
+type Reference = typeof ERROR_REFERENCE;
+
+type StatesOf<Code extends ErrorCode> = Reference[Code]['sqlStates'] extends readonly []
+  ? string
+  : Reference[Code]['sqlStates'][number];
+
+/**
+ * SQLSTATEs that the reference names for a code, and for each one where it may be one of several: no other can be sent
+ * with it. Any, where it names none.
+ */
+export type SqlStateOf<Code extends ErrorCode> = (
+  Code extends ErrorCode ? (state: StatesOf<Code>) => void : never
+) extends (state: infer State extends string) => void
+  ? State
+  : never;
+
+/** Codes that a client may be told of with that SQLSTATE. */
+export type CodeWith<State extends string> = {
+  [Code in ErrorCode]: State extends SqlStateOf<Code> ? Code : never;
+}[ErrorCode];
+
 /** What the peer of a PostgreSQL connection is told: the fields of an ErrorResponse. */
-export interface ClientFault {
+export interface ClientFault<State extends string = string> {
   readonly severity: 'FATAL' | 'ERROR';
   /** Five characters, from PostgreSQL's appendix A. */
-  readonly sqlState: string;
+  readonly sqlState: State;
   readonly message: string;
   readonly detail?: string;
   readonly hint?: string;
@@ -101,7 +125,7 @@ export interface ClientFault {
  * A failure with two audiences. `code`, `message` and `cause` are for logs and audit; `client` is all that the peer may
  * learn, and nothing of the former can be reached from it.
  */
-export class GatewayError extends Error {
+export class GatewayError<Code extends ErrorCode = ErrorCode> extends Error {
   readonly code: ErrorCode;
   readonly client: ClientFault;
 
@@ -110,7 +134,12 @@ export class GatewayError extends Error {
    * @param message for the operator; never holds a secret
    * @param client for the peer
    */
-  constructor(code: ErrorCode, message: string, client: ClientFault, options?: { cause?: unknown }) {
+  constructor(
+    code: Code,
+    message: string,
+    client: ClientFault<SqlStateOf<Code>>,
+    options?: { cause?: unknown },
+  ) {
     super(message, options);
     this.name = 'GatewayError';
     this.code = code;
@@ -119,11 +148,11 @@ export class GatewayError extends Error {
 }
 
 /** A FATAL fault, the only kind before a session runs. */
-export function fatal(
-  sqlState: string,
+export function fatal<State extends string>(
+  sqlState: State,
   message: string,
   extra?: { detail?: string; hint?: string },
-): ClientFault {
+): ClientFault<State> {
   return { severity: 'FATAL', sqlState, message, ...extra };
 }
 

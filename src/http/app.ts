@@ -9,7 +9,7 @@ import { dremioCloud } from './dremio/cloud.ts';
 import { dremioSoftware } from './dremio/software.ts';
 import type { HttpContext, HttpEnv } from './env.ts';
 import { facadeOf, renderFailure, type Facade } from './facade.ts';
-import { failureOf, type Failure } from './failure.ts';
+import { failureOf, MethodNotAllowed, type Failure } from './failure.ts';
 import { healthRoutes } from './health.ts';
 import { httpMetrics, type HttpMetrics } from './metrics.ts';
 import { native } from './native/facade.ts';
@@ -19,6 +19,8 @@ import { securityHeaders } from './security-headers.ts';
 
 /** The application, and what a listener may ask before it bothers the application. */
 export type HttpApp = Hono<HttpEnv> & { readonly screen: Screen };
+
+const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE'] as const;
 
 /** Gives each request an id, and counts and times its answer by facade. */
 function observed(
@@ -35,6 +37,15 @@ function observed(
     const name = facadeOf(facades, c.req.path)?.name ?? 'other';
     metrics.answered(name, c.res.status, (deps.clock.monotonicMs() - startMs) / 1000);
   };
+}
+
+/** Why nothing answers: no such path, or none with that method. */
+function noRoute(app: Hono<HttpEnv>, method: string, path: string): RequestError {
+  const allow = METHODS.filter((one) =>
+    app.router.match(one, path)[0].some(([[, route]]) => route.method === one),
+  );
+  if (allow.length > 0) return new MethodNotAllowed(method, allow);
+  return new RequestError('request.not_found', `Nothing at ${path}.`);
 }
 
 /**
@@ -66,9 +77,7 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
   app.use(securityHeaders(), observed(facades, metrics, deps));
   app.route('/', healthRoutes(deps.readiness, deps.clock, deps.freeChecks));
   for (const { routes } of facades) app.route('/', routes);
-  app.notFound((c) =>
-    answer(c, failureOf(new RequestError('request.not_found', `Nothing at ${c.req.path}.`))),
-  );
+  app.notFound((c) => answer(c, failureOf(noRoute(app, c.req.method, c.req.path))));
   app.onError((error, c) => {
     const failure = failureOf(error);
     if (failure.status >= 500) {

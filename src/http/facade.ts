@@ -41,7 +41,7 @@ export function jsonAnswer(
 
 /** The failure in the facade's words; paths that belong to nobody get plain text. */
 export function renderFailure(facade: Facade | null, failure: Failure, requestId: string): ErrorAnswer {
-  const { status, message, retryAfterSeconds } = failure;
+  const { status, message, retryAfterSeconds, allow } = failure;
   const answer = facade?.renderError(failure, requestId) ?? {
     status,
     headers: { 'content-type': 'text/plain; charset=utf-8' },
@@ -49,6 +49,8 @@ export function renderFailure(facade: Facade | null, failure: Failure, requestId
   };
   const more = {
     ...(retryAfterSeconds === null ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    // RFC 9110, section 15.5.6
+    ...(answer.status === 405 ? { allow: allow.join(', ') } : {}),
     // The rest of the body is not read, so nothing can follow it on the same connection.
     ...(status === 413 ? { connection: 'close' } : {}),
   };

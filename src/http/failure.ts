@@ -1,5 +1,6 @@
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { ERROR_REFERENCE } from '../core/error-reference.ts';
 import { describeError, GatewayError, RequestError, type ErrorCode } from '../core/errors.ts';
 
 /** What went wrong, as far as the caller may know; each facade puts it into its own product's words. */
@@ -9,6 +10,8 @@ export interface Failure {
   readonly message: string;
   readonly issues: readonly Issue[];
   readonly retryAfterSeconds: number | null;
+  /** Methods of the path, where the request came with another. */
+  readonly allow: readonly string[];
 }
 
 /** One field that does not fit. */
@@ -52,25 +55,16 @@ export class RateLimited extends RequestError {
   }
 }
 
-const STATUS: Partial<Record<ErrorCode, ContentfulStatusCode>> = {
-  'request.invalid': 400,
-  'request.unauthenticated': 401,
-  'request.forbidden': 403,
-  'request.not_found': 404,
-  'request.conflict': 409,
-  'request.too_large': 413,
-  'request.rate_limited': 429,
-  'policy.lifetime_too_long': 400,
-  'policy.never_expiring': 400,
-  'policy.too_many_tokens': 409,
-  'policy.tokens_off': 403,
-  'policy.no_privilege': 403,
-  'store.unreachable': 503,
-  'store.read_only': 503,
-  'store.conflict': 409,
-  'login.overloaded': 503,
-  'login.throttled': 429,
-};
+/** The path is known, but not with that method. */
+export class MethodNotAllowed extends RequestError {
+  readonly allow: readonly string[];
+
+  constructor(method: string, allow: readonly string[]) {
+    super('request.method_not_allowed', `${method} is not possible here; ${allow.join(', ')} is.`);
+    this.name = 'MethodNotAllowed';
+    this.allow = allow;
+  }
+}
 
 const CODE_OF_STATUS: Readonly<Record<number, ErrorCode>> = {
   401: 'request.unauthenticated',
@@ -87,21 +81,23 @@ const INTERNAL = 'An internal error happened; the log has the details.';
 const TEXT: Partial<Record<ErrorCode, string>> = {
   'store.unreachable': 'The store cannot be reached at the moment. Try again later.',
   'store.read_only': 'The store cannot be written to at the moment. Try again later.',
+  'store.not_migrated': 'The store is not ready for this version. Try again later.',
+  'store.newer': 'The store is not ready for this version. Try again later.',
+  'store.conflict': 'The change met others. Try again.',
   'login.overloaded': 'Too many requests are waiting. Try again later.',
+  'login.oauth_unavailable': 'The identity provider cannot be reached at the moment. Try again later.',
   'login.throttled': 'Too many failed attempts. Try again later.',
 };
 
 function plain(status: ContentfulStatusCode, code: ErrorCode, message: string): Failure {
-  return { status, code, message, issues: [], retryAfterSeconds: null };
+  return { status, code, message, issues: [], retryAfterSeconds: null, allow: [] };
 }
 
 function ofRequestError(error: RequestError | GatewayError): Failure {
-  const status = STATUS[error.code];
-  if (status === undefined) {
-    return error.code.startsWith('login.')
-      ? plain(401, 'request.unauthenticated', UNAUTHENTICATED)
-      : plain(500, 'internal', INTERNAL);
-  }
+  const status = ERROR_REFERENCE[error.code].httpStatus;
+  if (status === null || status === 500) return plain(500, 'internal', INTERNAL);
+  if (error.code.startsWith('login.') && status === 401)
+    return plain(401, 'request.unauthenticated', UNAUTHENTICATED);
   const own = error instanceof GatewayError ? INTERNAL : error.message;
   return {
     status,
@@ -110,6 +106,7 @@ function ofRequestError(error: RequestError | GatewayError): Failure {
     issues: error instanceof InvalidRequest ? error.issues : [],
     retryAfterSeconds:
       error instanceof RateLimited ? Math.max(1, Math.ceil(error.retryAfterMs / 1000)) : null,
+    allow: error instanceof MethodNotAllowed ? error.allow : [],
   };
 }
 

@@ -1,5 +1,5 @@
 import type { Mechanism } from '../accounts/principal.ts';
-import { fatal, type ClientFault, type ErrorCode } from '../core/errors.ts';
+import { fatal, type ClientFault } from '../core/errors.ts';
 import { clientMalformed } from '../wire/malformed.ts';
 import { bearerFailure, parseBearer } from './bearer-message.ts';
 import type { OauthVerifier } from './oauth-verifier.ts';
@@ -71,9 +71,11 @@ function noToken(client: LoginClient): LoginRefused {
   return rejected(client, 'login.oauth_rejected', 'the client asked where to get a token', subject);
 }
 
+type BearerCode = 'login.oauth_rejected' | 'login.unknown_user' | 'login.owner_disabled';
+
 function rejected(
   client: LoginClient,
-  code: ErrorCode,
+  code: BearerCode,
   message: string,
   subject: LoginRefused['subject'],
 ): LoginRefused {
@@ -81,7 +83,7 @@ function rejected(
 }
 
 /** Text and SQLSTATE are PostgreSQL's (src/backend/libpq/auth.c, auth_failed). */
-function faultFor(user: string, mechanism: Mechanism): ClientFault {
+function faultFor(user: string, mechanism: Mechanism): ClientFault<'28P01' | '28000'> {
   if (mechanism === 'cleartext') return authenticationFailed(user);
   return fatal('28000', `OAuth bearer authentication failed for user "${user}"`);
 }

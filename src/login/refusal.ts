@@ -1,8 +1,15 @@
 import type { Mechanism } from '../accounts/principal.ts';
 import { formatDuration } from '../core/duration.ts';
-import { fatal, GatewayError, type ClientFault, type ErrorCode } from '../core/errors.ts';
+import {
+  fatal,
+  GatewayError,
+  type ClientFault,
+  type CodeWith,
+  type ErrorCode,
+  type SqlStateOf,
+} from '../core/errors.ts';
 import type { AccountCredentials, TokenWithAccount } from '../tokens/credentials.ts';
-import { tokenStanding, type TokenStanding } from '../tokens/standing.ts';
+import { tokenStanding } from '../tokens/standing.ts';
 import type { LoginClient } from './types.ts';
 
 /** What is known of the one who was refused; for the audit, never for the client. Holds no key: errors get logged. */
@@ -30,10 +37,10 @@ export function subjectOf(
 }
 
 /** A secret was tested and does not open a session. Everything that counts as a failed login is one of these. */
-export class LoginRefused extends GatewayError {
+export class LoginRefused<Code extends ErrorCode = ErrorCode> extends GatewayError<Code> {
   readonly subject: LoginSubject;
 
-  constructor(code: ErrorCode, message: string, client: ClientFault, subject: LoginSubject) {
+  constructor(code: Code, message: string, client: ClientFault<SqlStateOf<Code>>, subject: LoginSubject) {
     super(code, message, client);
     this.name = 'LoginRefused';
     this.subject = subject;
@@ -41,13 +48,13 @@ export class LoginRefused extends GatewayError {
 }
 
 /** The one answer for whatever must not be told apart; text and SQLSTATE are PostgreSQL's (src/backend/libpq/auth.c). */
-export function authenticationFailed(user: string): ClientFault {
+export function authenticationFailed(user: string): ClientFault<'28P01'> {
   return fatal('28P01', `password authentication failed for user "${user}"`);
 }
 
 export function refused(
   client: LoginClient,
-  code: ErrorCode,
+  code: CodeWith<'28P01'>,
   message: string,
   subject: LoginSubject,
 ): LoginRefused {
@@ -77,18 +84,10 @@ export function requireEnabled(client: LoginClient, account: AccountCredentials,
   throw refused(client, 'login.owner_disabled', `user "${account.name}" is disabled or removed`, subject);
 }
 
-type Dead = Exclude<TokenStanding, 'live'>;
-
-const CODES = {
-  revoked: 'login.token_revoked',
-  expired: 'login.token_expired',
-  owner_disabled: 'login.owner_disabled',
-  no_privilege: 'login.no_token_privilege',
-  tokens_off: 'login.tokens_off',
-} as const satisfies Record<Dead, ErrorCode>;
-
 /**
- * Throws when a token whose secret was proved does not open a session.
+ * Throws when a token whose secret was proved does not open a session. A revoked one may be in a thief's hands and a disabled
+ * owner has left, so both look like any wrong secret. Over SCRAM the same goes for an expired one: there the token itself was
+ * never shown, only a proof of it. Whatever an administrator can put right is said in the message, since drivers drop HINT.
  * @throws LoginRefused
  */
 export function requireLive(
@@ -100,46 +99,34 @@ export function requireLive(
   const standing = tokenStanding(found, now);
   if (standing === 'live') return;
   const { token, account } = found;
-  throw new LoginRefused(
-    CODES[standing],
-    `token ${token.tid} of ${account.name}: ${standing.replaceAll('_', ' ')}`,
-    tokenFault(client.startup.user, standing, found, mechanism, now),
-    subjectOf(mechanism, token.tid, account, token),
-  );
-}
-
-/**
- * What the holder of a dead token is told. A revoked one may be in a thief's hands and a disabled owner has left, so both
- * look like any wrong secret. Over SCRAM the same goes for an expired one: there the token itself was never shown, only
- * a proof of it. Whatever an administrator can put right is said in the message, since drivers drop HINT.
- */
-function tokenFault(
-  user: string,
-  standing: Dead,
-  { token }: TokenWithAccount,
-  mechanism: Mechanism,
-  now: Date,
-): ClientFault {
+  const subject = subjectOf(mechanism, token.tid, account, token);
+  const message = `token ${token.tid} of ${account.name}: ${standing.replaceAll('_', ' ')}`;
   const name = `token "${token.label}" (${token.prefix}…)`;
+  const told = (code: CodeWith<'28000'>, text: string): LoginRefused =>
+    new LoginRefused(code, message, fatal('28000', text), subject);
   switch (standing) {
     case 'revoked':
+      throw refused(client, 'login.token_revoked', message, subject);
     case 'owner_disabled':
-      return authenticationFailed(user);
+      throw refused(client, 'login.owner_disabled', message, subject);
     case 'expired':
-      if (mechanism !== 'cleartext') return authenticationFailed(user);
-      return fatal('28000', `${name} expired ${ago(token.expiresAt, now)}: create a new one and use that`);
+      if (mechanism !== 'cleartext') throw refused(client, 'login.token_expired', message, subject);
+      throw told(
+        'login.token_expired',
+        `${name} expired ${ago(token.expiresAt, now)}: create a new one and use that`,
+      );
     case 'no_privilege':
-      return fatal(
-        '28000',
+      throw told(
+        'login.no_token_privilege',
         `${name} can not be used: its owner is not permitted to use tokens; an administrator can grant "can use"`,
       );
     case 'tokens_off':
-      return fatal(
-        '28000',
+      throw told(
+        'login.tokens_off',
         `${name} can not be used: tokens are switched off; log in by password, or ask an administrator`,
       );
     default:
-      return standing satisfies never;
+      standing satisfies never;
   }
 }
 

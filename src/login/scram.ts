@@ -56,16 +56,22 @@ export async function proveByScram<Found>(
 }
 
 /** SQLSTATEs are those of src/backend/libpq/auth-scram.c. */
-const SQL_STATES = { malformed: '08P01', unsupported: '0A000', channel_binding: '28000' } as const;
-
 function scramStep<T>(step: () => T): T {
   try {
     return step();
   } catch (error) {
     if (!(error instanceof ScramError)) throw error;
     const { failure, message } = error;
-    if (failure !== 'malformed' && failure !== 'unsupported' && failure !== 'channel_binding') throw error;
-    const code = failure === 'channel_binding' ? 'login.channel_binding' : 'login.scram_violation';
-    throw new GatewayError(code, message, fatal(SQL_STATES[failure], `SCRAM: ${message}`), { cause: error });
+    const [text, options] = [`SCRAM: ${message}`, { cause: error }] as const;
+    switch (failure) {
+      case 'malformed':
+        throw new GatewayError('login.scram_violation', message, fatal('08P01', text), options);
+      case 'unsupported':
+        throw new GatewayError('login.scram_violation', message, fatal('0A000', text), options);
+      case 'channel_binding':
+        throw new GatewayError('login.channel_binding', message, fatal('28000', text), options);
+      default:
+        throw error;
+    }
   }
 }

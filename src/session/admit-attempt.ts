@@ -78,7 +78,7 @@ export class Attempt {
     this.options.deadline.removeEventListener('abort', this.#onDeadline);
   }
 
-  #answer(error: GatewayError): void {
+  #answer(error: Pick<GatewayError, 'client'>): void {
     const transport = this.#transport ?? this.#plainIfOpen();
     if (transport === null) return;
     const frame = this.speaksVersion2

@@ -1,7 +1,7 @@
 import { DatabaseError } from 'pg';
-import { describeError, fatal, GatewayError, type ClientFault } from '../core/errors.ts';
+import { describeError, fatal, GatewayError } from '../core/errors.ts';
 
-const LOGINS_UNAVAILABLE: ClientFault = fatal(
+const LOGINS_UNAVAILABLE = fatal(
   '57P03',
   'logins are unavailable: the token store cannot be used at the moment',
 );

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
+import { describeError, fatal, GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { isBrokenConnection, isRetryable, storeError } from './errors.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
@@ -55,7 +56,7 @@ const RETRY_MS = 10;
 
 /**
  * Opens the store; connects at the first use, so that this never fails.
- * Everything it gives throws GatewayError store.unreachable, store.read_only, store.not_migrated.
+ * Everything it gives throws GatewayError store.unreachable, store.read_only, store.not_migrated; transactions store.conflict.
  */
 export function openStore(options: StoreOptions): Store {
   const applicationName = options.applicationName ?? 'patgate';
@@ -130,10 +131,20 @@ async function retried<T>(attempt: () => Promise<T>): Promise<T> {
     try {
       return await attempt();
     } catch (error) {
-      if (count === TRANSACTION_ATTEMPTS || !isRetryable(error)) throw error;
+      if (!isRetryable(error)) throw error;
+      if (count === TRANSACTION_ATTEMPTS) throw conflict(error);
       await delay(RETRY_MS * count * Math.random());
     }
   }
+}
+
+function conflict(cause: unknown): GatewayError {
+  return new GatewayError(
+    'store.conflict',
+    `a transaction met others ${TRANSACTION_ATTEMPTS} times: ${describeError(cause)}`,
+    fatal('40001', 'the change met others again and again; try again'),
+    { cause },
+  );
 }
 
 async function connectClient(options: Parameters<typeof clientConfig>[0]): Promise<pg.Client> {

@@ -2,7 +2,7 @@ import { fatal, GatewayError } from '../core/errors.ts';
 import type { ReportFields } from '../wire/backend-decode.ts';
 
 /** The engine ended the hand-shake with an error of its own, which is the client's to see. */
-export class EngineRefused extends GatewayError {
+export class EngineRefused extends GatewayError<'engine.refused'> {
   /** The whole ErrorResponse as the engine sent it. */
   readonly frame: Buffer;
 

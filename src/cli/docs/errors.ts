@@ -1,4 +1,4 @@
-import { ERROR_REFERENCE } from '../../core/error-reference.ts';
+import { ERROR_REFERENCE, type ErrorReference } from '../../core/error-reference.ts';
 import { ERROR_CODES, type ErrorCode } from '../../core/errors.ts';
 
 const INTRODUCTION = `<!-- Made by "npm run docs": change the source, not this page. -->
@@ -40,7 +40,7 @@ function groupOf(code: ErrorCode): string {
 }
 
 function errorText(code: ErrorCode): string {
-  const { sqlStates, httpStatus, remedy } = ERROR_REFERENCE[code];
+  const { sqlStates, httpStatus, remedy }: ErrorReference = ERROR_REFERENCE[code];
   const states = sqlStates.length === 0 ? '–' : sqlStates.map((state) => `\`${state}\``).join(', ');
   return `### \`${code}\`\n\n${ERROR_CODES[code]}\n\nSQLSTATE ${states} · HTTP ${httpStatus ?? '–'}\n\n${remedy}\n`;
 }

@@ -9,6 +9,8 @@ import { tokenManagementRoutes } from './token-management.ts';
 import { tokenRoutes } from './tokens.ts';
 import { workspaceConfRoutes } from './workspace-conf.ts';
 
+const BASE = '/api/2.0';
+
 /** Databricks' token APIs, https://docs.databricks.com/api/workspace/tokens and …/tokenmanagement */
 export function databricks(deps: HttpDeps, callers: Callers): Facade {
   const routes = new Hono<HttpEnv>();
@@ -30,6 +32,13 @@ export function databricks(deps: HttpDeps, callers: Callers): Facade {
     });
   });
 
-  const prefixes = ['/api/2.0'];
+  // Also for a known path with another method: there, 405 is never said.
+  routes.all('/api/2.0/*', (c) => {
+    const path = c.req.path.slice(BASE.length);
+    const message = `No API found for '${c.req.method} ${path}'`;
+    return c.json({ error_code: 'ENDPOINT_NOT_FOUND', message }, 404);
+  });
+
+  const prefixes = [BASE];
   return { name: 'databricks', prefixes, openPaths: [], routes, renderError: renderDatabricksError };
 }

@@ -22,6 +22,7 @@ const EXTENSIONS: Partial<Record<ErrorCode, Extensions>> = {
   'request.forbidden': UNAUTHORIZED_EXTENSIONS,
   'policy.no_privilege': UNAUTHORIZED_EXTENSIONS,
   'request.not_found': { code: 404, type: 'NOT_FOUND' },
+  'request.method_not_allowed': { code: 405, type: 'METHOD_NOT_ALLOWED' },
   'request.rate_limited': { code: 429, type: 'RATE_LIMITED' },
   'policy.lifetime_too_long': BAD_REQUEST,
   'policy.never_expiring': BAD_REQUEST,

@@ -332,9 +332,12 @@ describe('the GraphQL endpoint', () => {
   });
 
   it('answers nothing but POST, and no uploads', async () => {
-    expect((await world.call('GET', '/api/graphql?query={__typename}', { as: mia.session })).status).toBe(
-      404,
-    );
+    const got = await world.call('GET', '/api/graphql?query={__typename}', { as: mia.session });
+    expect([got.status, got.headers.get('allow'), got.json()]).toMatchObject([
+      405,
+      'POST',
+      { errors: [{ extensions: { code: 405 } }] },
+    ]);
     const upload = await world.call('POST', '/api/graphql', {
       as: mia.session,
       body: '--x\r\ncontent-disposition: form-data; name="operations"\r\n\r\n{}\r\n--x--',

@@ -236,6 +236,46 @@ describe('a flood of bad credentials', () => {
   });
 });
 
+describe('a method that a known path does not have', () => {
+  const DREMIO = { errorMessage: 'HTTP 405 Method Not Allowed', moreInfo: '', stackTrace: [] };
+  it.each([
+    ['native', 'POST', '/api/v1/me', 'GET', { status: 405, code: 'request.method_not_allowed' }],
+    ['native', 'PUT', '/api/v1/tokens/x', 'GET, PATCH, DELETE', { status: 405 }],
+    ['native', 'GET', '/api/v1/session', 'POST, DELETE', { status: 405 }],
+    ['Dremio Cloud', 'PUT', '/v0/user/x/token', 'GET, POST, DELETE', DREMIO],
+    ['Dremio Software', 'POST', '/api/v3/user/by-name/x', 'GET', DREMIO],
+    ['Dremio Software', 'PATCH', '/apiv2/settings/x', 'GET, PUT, DELETE', DREMIO],
+    ['DataHub', 'PUT', '/api/v2/graphql', 'POST', { errors: [{ extensions: { code: 405 } }] }],
+  ])('gets 405 from %s: %s %s', async (_, method, path, allow, body) => {
+    const answer = await world.call(method, path, { as: admin.session });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+    expect(answer.json()).toMatchObject(body);
+  });
+
+  it('gets 405 in plain text where no product speaks', async () => {
+    const answer = await world.call('DELETE', '/healthz');
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'GET']);
+  });
+
+  it.each([
+    ['GET', '/token/create'],
+    ['PUT', '/token/list'],
+    ['GET', '/clusters/list'],
+  ])('is no endpoint to Databricks: %s %s', async (method, path) => {
+    const answer = await world.call(method, `/api/2.0${path}`, { as: admin.session });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([404, null]);
+    expect(answer.json()).toEqual({
+      error_code: 'ENDPOINT_NOT_FOUND',
+      message: `No API found for '${method} ${path}'`,
+    });
+  });
+
+  it('tells strangers nothing', async () => {
+    expect((await world.call('POST', '/api/v1/me')).status).toBe(401);
+    expect((await world.call('GET', '/api/2.0/token/create')).status).toBe(403);
+  });
+});
+
 describe('headers', () => {
   it.each([
     ['an answer', '/healthz', 200],
