@@ -12,6 +12,7 @@ import { createSessionMetrics, type SessionMetrics } from '../observe/session-me
 import { admit } from '../session/admit.ts';
 import { cancelForwarded, cancelHere, type CancelDeps, type CancelKey } from '../session/cancel.ts';
 import { Deadlines } from '../session/deadline.ts';
+import { draining } from '../session/endings.ts';
 import { createJournal } from '../session/journal.ts';
 import { SessionRegistry } from '../session/registry.ts';
 import { runSession, type SessionDeps } from '../session/run.ts';
@@ -126,12 +127,7 @@ function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => v
     },
     async drain(graceMs) {
       deadlines.refuseAll(shuttingDown);
-      supervisor.endAll({
-        sqlState: '57P01',
-        message: 'terminating connection: the gateway is shutting down',
-        graceMs,
-        since: null,
-      });
+      supervisor.endAll(draining(graceMs));
       await registry.emptied();
     },
     async close() {

@@ -5,9 +5,10 @@ import type { Principal } from '../accounts/principal.ts';
 import { LoginRefused, type LoginSubject } from '../login/refusal.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { describeError, GatewayError } from '../core/errors.ts';
+import { describeError, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Admitted, Refusal } from './admit.ts';
 import type { SessionMetrics } from '../observe/session-metrics.ts';
+import { CLIENT_PROTOCOL } from './endings.ts';
 import { applicationName } from './application-name.ts';
 import type { LiveSession } from './registry.ts';
 import type { RelayEnd } from './relay.ts';
@@ -28,7 +29,8 @@ export interface Journal {
   /** Sent away before a login began. */
   refusedAtTheDoor(refusal: Refusal): void;
   opened(session: LiveSession): void;
-  ended(session: LiveSession, end: RelayEnd): void;
+  /** @param code why the gateway ended it; null: it did not */
+  ended(session: LiveSession, end: RelayEnd, code: ErrorCode | null): void;
 }
 
 export interface JournalDeps {
@@ -61,7 +63,8 @@ export function createJournal(deps: JournalDeps): Journal {
     opened(session) {
       deps.directory.opened(directoryEntry(session));
     },
-    ended(session, end) {
+    ended(session, end, code) {
+      const reason = reasonOfEnd(end, code);
       deps.directory.closed(session.sid);
       const seconds = (deps.clock.now().getTime() - session.startedAt.getTime()) / 1000;
       deps.metrics.ended(end.closedBy, seconds, end.bytesFromClient, end.bytesFromEngine);
@@ -69,7 +72,7 @@ export function createJournal(deps: JournalDeps): Journal {
         ...sessionEntry(session),
         action: 'session.close',
         outcome: 'ok',
-        reason: end.cause,
+        reason,
         detail: {
           seconds: Math.round(seconds),
           fromClient: end.bytesFromClient,
@@ -77,7 +80,7 @@ export function createJournal(deps: JournalDeps): Journal {
         },
       });
       deps.log.info(
-        { sid: session.sid, user: session.principal.name, closedBy: end.closedBy, cause: end.cause },
+        { sid: session.sid, user: session.principal.name, closedBy: end.closedBy, cause: end.cause, reason },
         'session ended',
       );
     },
@@ -153,6 +156,12 @@ function reasonOf(error: unknown): { code: string; message: string } {
         code: 'internal',
         message: error instanceof Error ? (error.stack ?? error.message) : describeError(error),
       };
+}
+
+/** A code where the gateway ended the session, else what ended it. */
+function reasonOfEnd({ closedBy, cause }: RelayEnd, code: ErrorCode | null): ErrorCode | RelayEnd['cause'] {
+  if (cause === 'client malformed') return CLIENT_PROTOCOL.code;
+  return closedBy === 'gateway' && code !== null ? code : cause;
 }
 
 /** Who was proved; else whose secret it was or whose account was aimed at; else the name that the client gave. */

@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import { fatal } from '../core/errors.ts';
 import { encodeBackend, type TransactionStatus } from '../wire/backend.ts';
 import type { Tenure, Transport, TransportSink } from '../wire/transport.ts';
+import { CLIENT_PROTOCOL } from './endings.ts';
 import { closeGracefully } from './relay-close.ts';
 import { ClientFollower, EngineFollower, RelayProgress } from './relay-progress.ts';
 import type { Relay, RelayCause, RelayEnd, RelayOptions } from './relay.ts';
@@ -216,7 +216,7 @@ export class RelayRun implements Relay {
 
   #clientStopped(): void {
     if (!this.#fromClient.terminated) {
-      const fault = fatal('08P01', 'invalid message length');
+      const { fault } = CLIENT_PROTOCOL;
       this.#closeWith(encodeBackend({ kind: 'errorResponse', fault }), 'client malformed');
     } else if (this.#progress.awaitsReady) this.#phase = 'terminating';
     else this.#finish('client', 'terminate');

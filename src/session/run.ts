@@ -161,7 +161,7 @@ async function carry(session: LiveSession, epoch: number, deps: SessionDeps): Pr
   deps.supervisor.watch(session, epoch);
   try {
     const end = await session.relay.ended;
-    deps.journal.ended(session, end);
+    deps.journal.ended(session, end, deps.supervisor.endingOf(session)?.code ?? null);
     await release(session, end, deps);
     return end;
   } finally {

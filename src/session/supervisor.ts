@@ -1,21 +1,13 @@
 import type { Clock, Timer } from '../core/clock.ts';
-import { describeError, fatal } from '../core/errors.ts';
+import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { GatewayEvent } from '../store/bus.ts';
 import type { StandingReport, Standings } from '../tokens/standings.ts';
 import type { EngineSession } from '../upstream/open.ts';
 import { encodeBackend } from '../wire/backend.ts';
+import { expired, IDLE_TOO_LONG, killed, ownerDisabled, tokenEnding, type Ending } from './endings.ts';
 import type { LiveSession } from './registry.ts';
-
-/** Why a session is ended from our side. */
-export interface Ending {
-  readonly sqlState: string;
-  readonly message: string;
-  /** How long what runs may still take before it is cancelled. */
-  readonly graceMs: number;
-  /** When the cause came about, for the time it took to act; null: not measured. */
-  readonly since: number | null;
-}
+import { SessionIndex } from './session-index.ts';
 
 export interface SupervisorOptions {
   readonly standings: Standings;
@@ -97,6 +89,11 @@ export class Supervisor {
     if (since !== null) this.#options.revokedAndClosed((this.#options.clock.monotonicMs() - since) / 1000);
   }
 
+  /** Why the session is being ended by us; null when it is not. */
+  endingOf(session: LiveSession): Ending | null {
+    return this.#watched.get(session.sid)?.pending ?? null;
+  }
+
   /** To be subscribed to the event bus. */
   handle(event: GatewayEvent): void {
     this.#epoch += 1;
@@ -165,19 +162,16 @@ export class Supervisor {
       watched.endsAtMs = report.endsAt?.getTime() ?? null;
       return;
     }
-    const ending = tokenEnding(watched.session, report, since);
     // At its expiry, and only then, what runs may finish.
-    this.#end(
-      watched,
-      report?.standing === 'expired' ? { ...ending, graceMs: this.#options.expiryGraceMs } : ending,
-    );
+    if (report?.standing === 'expired') this.#expire(watched);
+    else this.#end(watched, tokenEnding(watched.session, report, since));
   }
 
   #end(watched: Watched, ending: Ending): void {
     const nowMs = this.#options.clock.monotonicMs();
     const cancelAtMs = nowMs + ending.graceMs;
     if (watched.pending !== null && watched.pending.cancelAtMs <= cancelAtMs) return;
-    const frame = encodeBackend({ kind: 'errorResponse', fault: fatal(ending.sqlState, ending.message) });
+    const frame = encodeBackend({ kind: 'errorResponse', fault: ending.fault });
     watched.pending = { ...ending, frame, cancelAtMs, cancelled: false, closeAtMs: Number.POSITIVE_INFINITY };
     // Also in the middle of a pipeline: no further statement starts.
     watched.session.relay.whenIdle(() => watched.session.relay.closeWith(frame));
@@ -211,7 +205,7 @@ export class Supervisor {
     for (const watched of this.#watched.values()) {
       const { session, pending } = watched;
       if (pending !== null) this.#advance(watched, pending, nowMs);
-      else if (watched.endsAtMs !== null && watched.endsAtMs <= wallMs) this.#recheckAtEnd(watched);
+      else if (watched.endsAtMs !== null && watched.endsAtMs <= wallMs) this.#expire(watched);
       else if (
         idleTimeoutMs > 0 &&
         session.relay.state === 'idle' &&
@@ -222,89 +216,14 @@ export class Supervisor {
     }
   }
 
-  #recheckAtEnd(watched: Watched): void {
+  #expire(watched: Watched): void {
     watched.endsAtMs = null;
-    this.#end(watched, {
-      ...tokenEnding(watched.session, EXPIRED, null),
-      graceMs: this.#options.expiryGraceMs,
-    });
+    this.#end(watched, expired(watched.session, this.#options.expiryGraceMs));
   }
 }
 
 const NO_TOKENS: ReadonlyMap<string, StandingReport> = new Map();
 const NO_ACCOUNTS: ReadonlyMap<string, 'live' | 'owner_disabled'> = new Map();
-const EXPIRED: StandingReport = { standing: 'expired', reason: null, endsAt: null };
-
-const IDLE_TOO_LONG: Ending = {
-  sqlState: '57P05',
-  message: 'terminating connection due to idle-session timeout (sessions.idle_timeout)',
-  graceMs: 0,
-  since: null,
-};
-
-/** Session ids by something that several sessions share. */
-class SessionIndex {
-  readonly #sids = new Map<string, Set<string>>();
-
-  get(key: string): readonly string[] {
-    return [...(this.#sids.get(key) ?? [])];
-  }
-
-  add(key: string, sid: string): void {
-    const sids = this.#sids.get(key);
-    if (sids === undefined) this.#sids.set(key, new Set([sid]));
-    else sids.add(sid);
-  }
-
-  delete(key: string, sid: string): void {
-    const sids = this.#sids.get(key);
-    if (sids === undefined) return;
-    sids.delete(sid);
-    if (sids.size === 0) this.#sids.delete(key);
-  }
-}
-
-function tokenEnding(session: LiveSession, report: StandingReport | undefined, since: number | null): Ending {
-  const label = session.principal.token?.label ?? '';
-  const why = whyNot(report, label);
-  return { sqlState: '57P01', message: `terminating connection: ${why}`, graceMs: 0, since };
-}
-
-function whyNot(report: StandingReport | undefined, label: string): string {
-  const standing = report?.standing ?? 'revoked';
-  switch (standing) {
-    case 'revoked': {
-      const reason = report?.reason ?? null;
-      return `token "${label}" was revoked${reason === null ? '' : ` (${reason})`}`;
-    }
-    case 'expired':
-      return `token "${label}" has expired; create a new one`;
-    case 'owner_disabled':
-      return `the owner of token "${label}" is disabled; ask an administrator`;
-    case 'no_privilege':
-      return `the owner of token "${label}" may no longer use tokens; ask an administrator`;
-    case 'tokens_off':
-      return 'tokens are switched off; ask an administrator';
-    case 'live':
-      return 'ended';
-    default:
-      return standing satisfies never;
-  }
-}
-
-function ownerDisabled(session: LiveSession, since: number | null): Ending {
-  return {
-    sqlState: '57P01',
-    message: `terminating connection: user "${session.principal.name}" is disabled; ask an administrator`,
-    graceMs: 0,
-    since,
-  };
-}
-
-function killed(reason: string, by: string, since: number): Ending {
-  const why = reason === '' ? '' : ` (${reason})`;
-  return { sqlState: '57P01', message: `terminating connection: ended by ${by}${why}`, graceMs: 0, since };
-}
 
 const sidOf = ({ session }: Watched): string => session.sid;
 const uidOf = ({ session }: Watched): string => session.principal.uid;

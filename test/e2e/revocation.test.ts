@@ -33,6 +33,12 @@ describe('a right that is taken away', () => {
   });
   afterAll(() => gateway.stop());
 
+  /** Why the session that a token opened was closed, as the audit has it. */
+  async function closedBecause(tid: string): Promise<unknown> {
+    const [row] = await gateway.services.audit.list({ action: 'session.close', tid });
+    return row?.reason;
+  }
+
   it('ends an idle session with the reason, and leaves others alone', async () => {
     const { tid, token } = await gateway.issueToken(ada, { label: 'laptop' });
     const revoked = await open(gateway, '$token', token);
@@ -42,6 +48,7 @@ describe('a right that is taken away', () => {
       code: '57P01',
       message: expect.stringMatching(/token "laptop" was revoked \(lost on a train\)/) as string,
     });
+    await expect.poll(() => closedBecause(tid)).toBe('session.revoked');
     expect((await own.client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
     await own.client.end();
     await expect(open(gateway, '$token', token)).rejects.toMatchObject({ code: '28P01' });
@@ -70,23 +77,27 @@ describe('a right that is taken away', () => {
       'the owner is disabled',
       (user: TestUser) => gateway.services.accounts.disableUser(ADMIN, user.uid),
       /disabled/,
+      'session.principal_lost',
     ],
     [
       'tokens are switched off',
       () => gateway.services.policy.set(ADMIN, { tokensEnabled: false }),
       /tokens are switched off/,
+      'session.tokens_off',
     ],
     [
       'the owner may no longer use tokens',
       () => gateway.services.policy.set(ADMIN, { createAndUse: 'granted' }),
       /may no longer use tokens/,
+      'session.principal_lost',
     ],
-  ])('ends token sessions when %s', async (_what, takeAway, message) => {
+  ])('ends token sessions when %s', async (_what, takeAway, message, code) => {
     const bob = await gateway.addUser(`bob${Math.random().toString(36).slice(2)}`);
-    const { token } = await gateway.issueToken(bob);
+    const { tid, token } = await gateway.issueToken(bob);
     const session = await open(gateway, '$token', token);
     await takeAway(bob);
     expect(await session.ended).toEqual({ code: '57P01', message: expect.stringMatching(message) as string });
+    await expect.poll(() => closedBecause(tid)).toBe(code);
     await gateway.services.policy.set(ADMIN, { tokensEnabled: true, createAndUse: 'everyone' });
   });
 
@@ -98,12 +109,13 @@ describe('a right that is taken away', () => {
   });
 
   it('ends a session when its token expires', async () => {
-    const { token } = await gateway.issueToken(ada, { lifetime: { ms: 1500 } });
+    const { tid, token } = await gateway.issueToken(ada, { lifetime: { ms: 1500 } });
     const session = await open(gateway, '$token', token);
     expect(await session.ended).toEqual({
       code: '57P01',
       message: expect.stringMatching(/has expired/) as string,
     });
+    await expect.poll(() => closedBecause(tid)).toBe('session.expired');
   });
 });
 
