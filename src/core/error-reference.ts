@@ -132,8 +132,9 @@ export const ERROR_REFERENCE = {
   },
   'login.method_unavailable': {
     ...SECRET_REFUSED,
+    sqlStates: ['28P01', '28000'],
     remedy:
-      'The account’s password is stored for another login.method, or there is none: set it anew. A token works with every method.',
+      'The account’s password is stored for another login.method, or there is none: set it anew. A token works with every method. For the user "$oauth": configure oauth.issuer.',
   },
   'login.oauth_rejected': {
     sqlStates: ['28000', '28P01'],

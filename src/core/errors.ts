@@ -35,7 +35,8 @@ export const ERROR_CODES = {
     'The session asked for a replication connection, which the gateway does not allow.',
   'login.scram_violation': 'The SCRAM exchange broke RFC 5802.',
   'login.channel_binding': 'Channel binding was demanded, downgraded or did not match.',
-  'login.method_unavailable': 'The account holds no secret that can be used with the method asked for.',
+  'login.method_unavailable':
+    'The account holds no secret that can be used with the method asked for, or no identity provider is configured.',
   'login.oauth_rejected': 'The OAuth token was not accepted.',
   'login.oauth_unavailable': 'The identity provider’s keys could not be had.',
   'login.throttled': 'Too many failed logins from this address for this account.',

@@ -1,11 +1,11 @@
 import type { Mechanism } from '../accounts/principal.ts';
-import { fatal, type ClientFault } from '../core/errors.ts';
+import { fatal, GatewayError, type ClientFault } from '../core/errors.ts';
 import { clientMalformed } from '../wire/malformed.ts';
 import { bearerFailure, parseBearer } from './bearer-message.ts';
 import type { OauthVerifier } from './oauth-verifier.ts';
 import { provedByOauth } from './proved.ts';
-import { authenticationFailed, LoginRefused, subjectOf } from './refusal.ts';
-import { exchangeSasl } from './sasl.ts';
+import { authenticationFailed, LoginRefused, subjectOf, tlsRequired } from './refusal.ts';
+import { exchangeSasl, offerSasl } from './sasl.ts';
 import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
 
 const NOTHING = Buffer.alloc(0);
@@ -13,6 +13,19 @@ const NOTHING = Buffer.alloc(0);
 const ACKNOWLEDGEMENT = Buffer.of(1);
 
 type OauthDeps = LoginDeps & { readonly oauth: OauthVerifier };
+
+/**
+ * A client that wants OAUTHBEARER and nothing else.
+ * @throws as `logInByBearer`; GatewayError `login.tls_required` (RFC 7628, section 4), `login.method_unavailable` where no
+ *   identity provider is configured
+ */
+export async function logInByOauth(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+  const { oauth } = deps;
+  if (client.tls === null) throw tlsRequired(client);
+  if (oauth === undefined) throw noProvider();
+  const chosen = await offerSasl(client, ['OAUTHBEARER']);
+  return chosen === null ? LEFT : logInByBearer(client, chosen.data, { ...deps, oauth });
+}
 
 /**
  * OAUTHBEARER, as PostgreSQL 18 speaks it (src/backend/libpq/auth-oauth.c).
@@ -69,6 +82,14 @@ export async function logInByJwt(
 function noToken(client: LoginClient): LoginRefused {
   const subject = subjectOf('oauthbearer', 'no token');
   return rejected(client, 'login.oauth_rejected', 'the client asked where to get a token', subject);
+}
+
+function noProvider(): GatewayError {
+  return new GatewayError(
+    'login.method_unavailable',
+    'the client wants to log in by OAuth, and no identity provider is configured',
+    fatal('28000', 'no identity provider is configured here: log in by password or token'),
+  );
 }
 
 type BearerCode = 'login.oauth_rejected' | 'login.unknown_user' | 'login.owner_disabled';

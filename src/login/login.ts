@@ -1,3 +1,4 @@
+import { logInByOauth } from './bearer.ts';
 import { logInNamedInCleartext, logInTokenInCleartext } from './cleartext.ts';
 import { timed } from './even-out.ts';
 import { askFor, type Asked } from './method.ts';
@@ -43,6 +44,8 @@ function ask(client: LoginClient, asked: Asked, deps: LoginDeps): Promise<LoginO
       return logInTokenInCleartext(client, deps);
     case 'token-by-id':
       return logInTokenByScram(client, asked.tid, deps);
+    case 'oauth':
+      return logInByOauth(client, deps);
     case 'named':
       return asked.method === 'cleartext'
         ? logInNamedInCleartext(client, deps)

@@ -6,7 +6,7 @@ import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './typ
 
 /**
  * A named user by SASL: SCRAM, or an identity provider's token where one is configured, over TLS only (RFC 7628, section 4).
- * That comes last in the list, since libpq takes the first that it can.
+ * That comes last in the list: libpq takes the first that it can, so it never gets there (see OAUTH_USER); others choose.
  * @throws as `logInNamedByScram` and `logInByBearer`
  */
 export async function logInNamedBySasl(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {

@@ -1,5 +1,6 @@
 import type { Config, EngineDefaults } from '../config/config.ts';
 import { MAIN_ENGINE } from '../config/names.ts';
+import { OAUTH_USER } from '../login/method.ts';
 import type { Secret } from '../core/secret.ts';
 import type { EngineOptions } from '../upstream/engine.ts';
 import { Engines, type EnginesOptions } from '../upstream/engines.ts';
@@ -36,7 +37,8 @@ export function loadEngines(config: Config, embedded: EmbeddedEngine | null): Pr
 /** The engines that the configuration names, and where database names lead. */
 export function enginesOf(config: Config, embedded: EmbeddedEngine | null): EnginesOptions {
   const { databases, login } = config;
-  return { engines: engineOptions(config, embedded), databases, tokenUsers: login.tokenUsers };
+  const tokenUsers = [...login.tokenUsers, OAUTH_USER];
+  return { engines: engineOptions(config, embedded), databases, tokenUsers };
 }
 
 function optionsOf(name: string, url: Secret, engine: EngineDefaults): EngineOptions {

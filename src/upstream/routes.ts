@@ -18,7 +18,7 @@ export interface DatabaseTarget {
 export interface RouteOptions {
   /** By requested name; `*` stands for all others. */
   readonly databases: ReadonlyMap<string, DatabaseTarget>;
-  /** Start-up user names that mean "the password is a token": as database names they mean that none was asked for. */
+  /** Start-up user names that stand for whoever a token names: as database names they mean that none was asked for. */
   readonly tokenUsers: readonly string[];
 }
 

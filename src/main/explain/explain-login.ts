@@ -94,11 +94,13 @@ async function tokenOf(
   { actor, tokens }: ExplainDeps,
 ): Promise<TokenView | null> {
   if (asked.kind === 'token-by-id') return tokens.get(actor, asked.tid);
-  if (tid !== null) return tokens.get(actor, tid);
+  if (tid !== null && asked.kind !== 'oauth') return tokens.get(actor, tid);
   if (asked.kind === 'named') return null;
   throw new RequestError(
     'request.invalid',
-    `"${user}" stands for whoever owns the token: say which token is meant`,
+    asked.kind === 'oauth'
+      ? `"${user}" stands for whomever the identity provider's token names: ask about that user`
+      : `"${user}" stands for whoever owns the token: say which token is meant`,
   );
 }
 

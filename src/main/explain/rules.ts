@@ -37,6 +37,7 @@ export function methodRule(asked: Asked): RuleVerdict {
   const details = {
     token: 'asked for the token in cleartext, over TLS only',
     'token-by-id': byMethod['scram-sha-256'],
+    oauth: 'asked for an identity provider’s token by OAUTHBEARER, over TLS only',
   };
   const detail = asked.kind === 'named' ? byMethod[asked.method] : details[asked.kind];
   return pass(null, 'method', detail);

@@ -169,8 +169,8 @@ test('means nothing where no provider is configured', async () => {
 });
 
 describe('OAUTHBEARER', () => {
-  async function offered(tls: boolean): Promise<{ client: WireClient; mechanisms: string[] }> {
-    const client = (await WireClient.connect({ port: server.port, tls })).startup('ada');
+  async function offered(tls: boolean, user = 'ada'): Promise<{ client: WireClient; mechanisms: string[] }> {
+    const client = (await WireClient.connect({ port: server.port, tls })).startup(user);
     const { data } = await client.authentication();
     return {
       client,
@@ -194,6 +194,32 @@ describe('OAUTHBEARER', () => {
       client.destroy();
       await server.ending();
     }
+  });
+
+  test('is all that $oauth is offered', async () => {
+    const { client, mechanisms } = await offered(true, '$oauth');
+    expect(mechanisms).toEqual(['OAUTHBEARER']);
+    client.saslInitial('OAUTHBEARER', bearer(await provider.token()));
+    expect(await client.verdict()).toEqual({ ok: true });
+    expect(await server.ending()).toMatchObject({ principal: { name: 'ada', mechanism: 'oauthbearer' } });
+    client.destroy();
+  });
+
+  test.each([
+    ['without TLS', false, 'login.tls_required', 'TLS is required to log in as "$oauth"'],
+    ['without a provider', true, 'login.method_unavailable', 'no identity provider is configured here'],
+  ])('is not asked of $oauth %s', async (_title, tls, code, message) => {
+    if (tls) {
+      const { oauth: _, ...rest } = server.deps;
+      server.deps = rest;
+    }
+    const client = (await WireClient.connect({ port: server.port, tls })).startup('$oauth');
+    expect(await client.verdict()).toMatchObject({
+      sqlState: '28000',
+      message: expect.stringContaining(message) as string,
+    });
+    expect(await server.ending()).toMatchObject({ error: { code } });
+    client.destroy();
   });
 
   test('logs in', async () => {
