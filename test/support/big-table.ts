@@ -5,8 +5,8 @@ import { copyOut, type Digest } from './copy.ts';
 import type { TestGateway } from './gateway.ts';
 import { withClient } from './query.ts';
 
-/** 1.1 million rows, more than 100 MB as COPY writes them. */
-export const BIG_QUERY = `SELECT i, md5(i::text) AS a, md5((-i)::text) AS b, repeat('x', 25) AS c FROM generate_series(1, 1100000) AS i`;
+/** Rows of more than 500 bytes, more than 100 MB as COPY writes them. */
+export const BIG_QUERY = `SELECT i, repeat(md5(i::text), 8) AS a, md5((-i)::text) AS b, repeat('x', 250) AS c FROM generate_series(1, 200000) AS i`;
 
 /** The table for `COPY big FROM STDIN`. */
 export const CREATE_BIG = 'CREATE TABLE big (i integer, a text, b text, c text)';

@@ -16,6 +16,8 @@ export interface ClientGround {
   readonly people: People;
   /** Names of the engine's roles. Ada's owns the database, and may replicate it. */
   readonly roles: { readonly ada: string; readonly bob: string };
+  /** Of the identity provider. */
+  readonly issuer: string;
   /** Stops the gateway, looks for secrets in its log, and deletes everything. */
   stop(): Promise<void>;
 }
@@ -42,7 +44,7 @@ export async function startClientGround(
   await asAdmin(`ALTER DATABASE ${gateway.engine.name} OWNER TO ${names.ada}`);
   const people = await addPeople(gateway, names, await provider.token());
   return {
-    ...{ gateway, method, people, roles: names },
+    ...{ gateway, method, people, roles: names, issuer: provider.issuer },
     async stop() {
       await gateway.end('SIGTERM');
       try {
