@@ -1,76 +1,75 @@
 /**
- * The product beside its peers. Targets take turns in rounds, so that what else the machine does hits them all alike; what
- * is told is the median of the rounds with minimum and maximum, and the ratio to PgBouncer within the same round.
+ * The product beside its peers. Rows of a table take turns in rounds, so that what else the machine does hits them all alike;
+ * what is told is the median of the rounds with minimum and maximum, and ratios within the same round.
  *
- *   npm run bench -- --scenarios trips,out,in --targets pgbouncer,relay --rounds 5 --seconds 1.5
+ *   npm run bench -- --scenarios trips,logins --rounds 5 --seconds 1.5
  */
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { startModule } from './processes.ts';
-import { bulkIn, bulkOut } from './scenarios/bulk.ts';
-import { roundTrip } from './scenarios/round-trip.ts';
+import { prepareGround, type Ground } from './ground.ts';
+import { SCENARIOS } from './scenarios/scenarios.ts';
 import type { Figures, Scenario } from './scenarios/scenario.ts';
 import { table } from './table.ts';
-import { direct } from './targets/direct.ts';
-import { haproxy } from './targets/haproxy.ts';
-import { pgbouncer } from './targets/pgbouncer.ts';
-import { relayTcp } from './targets/relay.ts';
 import type { Running, Target } from './targets/target.ts';
-
-const TARGETS: Readonly<Record<string, Target>> = { direct, pgbouncer, haproxy, relay: relayTcp };
-
-const SCENARIOS: Readonly<Record<string, readonly Scenario[]>> = {
-  trips: [roundTrip(8), roundTrip(32)],
-  trips8: [roundTrip(8)],
-  out: [bulkOut],
-  in: [bulkIn],
-};
+import { allTargets } from './targets/targets.ts';
 
 const { values } = parseArgs({
   options: {
-    scenarios: { type: 'string', default: 'trips,out,in' },
-    targets: { type: 'string', default: Object.keys(TARGETS).join(',') },
+    scenarios: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
+    /** Only rows whose name has one of these in it. */
+    rows: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1' },
+    /** Runs the gateway. */
+    node: { type: 'string', default: process.execPath },
+    /** Where CPU profiles of the gateways go. */
+    profile: { type: 'string' },
   },
 });
 
-const targets = chosen(values.targets, TARGETS).filter(canRun);
-const scenarios = chosen(values.scenarios, SCENARIOS).flat();
-const engine = await startModule(new URL('./engines/fake-engine.js', import.meta.url));
+const targets = allTargets({
+  program: join(process.cwd(), 'dist/cli/main.js'),
+  node: values.node,
+  nodeArgs: values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
+});
+const scenarios = values.scenarios.split(',').flatMap((name) => {
+  const made = SCENARIOS[name];
+  if (made === undefined) throw new Error(`${name} is none of ${Object.keys(SCENARIOS).join(', ')}`);
+  return made(targets);
+});
+
+const ground = await prepareGround();
 const running = new Map<Target, Running>();
 try {
-  for (const target of targets)
-    running.set(target, await target.start({ host: '127.0.0.1', port: engine.port }));
-  for (const scenario of scenarios) {
-    console.log(table(scenario, await rounds(scenario, Number(values.rounds), Number(values.seconds))));
-  }
+  for (const scenario of scenarios) console.log(table(scenario, await rounds(scenario, ground)));
 } finally {
   for (const each of running.values()) await each.stop();
-  await engine.stop();
+  await ground.close();
 }
 
-async function rounds(scenario: Scenario, count: number, seconds: number): Promise<Map<string, Figures[]>> {
+async function rounds(scenario: Scenario, on: Ground): Promise<Map<string, Figures[]>> {
   const results = new Map<string, Figures[]>();
-  for (let round = 0; round < count; round++) {
-    for (const [target, place] of running) {
-      const figures = await scenario.run(place, seconds);
-      results.set(target.name, [...(results.get(target.name) ?? []), figures]);
+  const wanted = values.rows.split(',');
+  const rows = scenario.rows.filter(({ name }) => wanted.some((part) => name.includes(part)));
+  for (let round = 0; round < (scenario.rounds ?? Number(values.rounds)); round++) {
+    for (const row of rows) {
+      const place = await placeOf(row.target, on);
+      if (place === null) continue;
+      const figures = await row.run(place, Number(values.seconds));
+      results.set(row.name, [...(results.get(row.name) ?? []), figures]);
     }
   }
   return results;
 }
 
-function chosen<T>(list: string, all: Readonly<Record<string, T>>): T[] {
-  return list.split(',').map((name) => {
-    const found = all[name];
-    if (found === undefined) throw new Error(`${name} is none of ${Object.keys(all).join(', ')}`);
-    return found;
-  });
-}
-
-function canRun(target: Target): boolean {
+/** Starts a target when it is needed first. @returns null when it can not be run here */
+async function placeOf(target: Target, on: Ground): Promise<Running | null> {
+  const known = running.get(target);
+  if (known !== undefined) return known;
   const missing = target.missing();
-  if (missing !== null) console.error(`${target.name} is left out: ${missing} is missing`);
-  return missing === null;
+  if (missing !== null) return null;
+  const place = await target.start(on);
+  running.set(target, place);
+  return place;
 }

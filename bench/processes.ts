@@ -3,6 +3,10 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { connect, createServer, type AddressInfo } from 'node:net';
 import { createInterface } from 'node:readline';
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** A profile is written when a process ends in order. */
+const STOP_TIMEOUT_MS = 10_000;
 
 /** A process that was started for the benchmark and says where it listens. */
 export interface Started {
@@ -39,6 +43,24 @@ export async function startProgram(
   return { pid: pidOf(child), port, stop: () => stop(child) };
 }
 
+/** Runs a program that is up once `ready` gives its port; it is asked until then. */
+export async function startProgramUntil(
+  file: string,
+  args: readonly string[],
+  ready: () => number | null,
+  options: { env?: NodeJS.ProcessEnv } = {},
+): Promise<Started> {
+  const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'inherit'], ...options });
+  const early = failedEarly(child);
+  // its end is no failure once it is up
+  early.catch(() => undefined);
+  for (;;) {
+    const port = ready();
+    if (port !== null) return { pid: pidOf(child), port, stop: () => stop(child) };
+    await Promise.race([delay(20), early]);
+  }
+}
+
 /** A port that was free a moment ago, for programs that can not choose one themselves. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
@@ -66,7 +88,7 @@ export function residentKb(pid: number): number {
 }
 
 async function listening(port: number): Promise<void> {
-  while (!(await accepts(port))) await new Promise((resolve) => setTimeout(resolve, 20));
+  while (!(await accepts(port))) await delay(20);
 }
 
 function accepts(port: number): Promise<boolean> {
@@ -92,6 +114,8 @@ function pidOf(child: ChildProcess): number {
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
-  child.kill('SIGKILL');
+  child.kill('SIGTERM');
+  const killed = setTimeout(() => child.kill('SIGKILL'), STOP_TIMEOUT_MS);
   await exited;
+  clearTimeout(killed);
 }

@@ -16,7 +16,7 @@ export function spread(values: readonly number[]): Spread {
  * @param sorted ascending, at least one
  * @param q 0 to 1
  */
-export function quantile(sorted: readonly number[], q: number): number {
+export function quantile(sorted: ArrayLike<number>, q: number): number {
   const place = (sorted.length - 1) * q;
   const below = sorted[Math.floor(place)];
   const above = sorted[Math.ceil(place)];

@@ -1,23 +1,44 @@
 /**
- * An engine that answers at once, so that what is measured is what lies in between. It believes everyone, and knows the queries
- * `out MB`, `in`, and anything else, which it answers with one row.
+ * `fake-engine SOCKET_DIRECTORY`: an engine that answers at once, so that what is measured is what lies in between. It believes
+ * everyone, and knows the queries `out MB`, `in`, and anything else, which it answers with one row. Listens by TCP, and on the
+ * Unix socket that goes with the port.
  */
-import { createServer, type Socket } from 'node:net';
-import type { AddressInfo } from 'node:net';
+import { chmodSync } from 'node:fs';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
+import { join } from 'node:path';
 
-import { ANSWER, COPY_CHUNK, COPY_IN_RESPONSE, COPY_OUT_RESPONSE, frame, GREETING, READY } from './frames.ts';
+import {
+  ANSWER,
+  COPY_CHUNK,
+  COPY_IN_RESPONSE,
+  COPY_OUT_RESPONSE,
+  EXTENDED_ANSWER,
+  frame,
+  GREETING,
+  PARSED,
+  READY,
+  RESET_ANSWERS,
+} from './frames.ts';
 
 const CHUNK_BYTES = COPY_CHUNK.length;
 
+const BACKLOG = 4096;
+
 const server = createServer({ noDelay: true }, serve);
-const address = process.argv[2];
-if (address === undefined)
-  server.listen(0, '127.0.0.1', () => console.log((server.address() as AddressInfo).port));
-else server.listen(address, () => console.log(0));
+server.listen({ port: 0, host: '127.0.0.1', backlog: BACKLOG }, () => {
+  const { port } = server.address() as AddressInfo;
+  const path = join(process.argv[2] ?? '.', `.s.PGSQL.${port}`);
+  createServer(serve).listen({ path, backlog: BACKLOG }, () => {
+    chmodSync(path, 0o777);
+    console.log(port);
+  });
+});
 
 function serve(socket: Socket): void {
   let state: 'startup' | 'ready' | 'copyIn' = 'startup';
   let pending: Buffer | null = null;
+  /** The exchange that a Sync will end began with Parse and has no Bind. */
+  let parsed = false;
   /** Body bytes of CopyData still to be dropped. */
   let skip = 0;
   socket.on('error', () => socket.destroy());
@@ -49,6 +70,9 @@ function serve(socket: Socket): void {
       const body = bytes.subarray(5, length);
       bytes = bytes.subarray(length);
       if (type === 'Q') query(body.toString('latin1', 0, body.length - 1));
+      else if (type === 'S') socket.write(parsed ? PARSED : EXTENDED_ANSWER);
+      else if (type === 'P') parsed = true;
+      else if (type === 'B') parsed = false;
       else if (type === 'c') {
         state = 'ready';
         socket.write(Buffer.concat([frame('C', 'COPY 1\0'), READY]));
@@ -62,7 +86,7 @@ function serve(socket: Socket): void {
     else if (text === 'in') {
       state = 'copyIn';
       socket.write(COPY_IN_RESPONSE);
-    } else socket.write(ANSWER);
+    } else socket.write(RESET_ANSWERS.get(text) ?? ANSWER);
   }
 
   function copyOut(total: number): void {

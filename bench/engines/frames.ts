@@ -34,6 +34,23 @@ export const ANSWER = Buffer.concat([
   READY,
 ]);
 
+/** To Parse and Sync. */
+export const PARSED = Buffer.concat([frame('1'), READY]);
+
+/** The same row, to Bind, Execute and Sync. */
+export const EXTENDED_ANSWER = Buffer.concat([
+  frame('2'),
+  frame('D', '\0\x01\0\0\0\x18aaaaaaaaaaaaaaaaaaaaaaaa'),
+  frame('C', 'SELECT 1\0'),
+  READY,
+]);
+
+/** What poolers ask between two sessions. */
+export const RESET_ANSWERS: ReadonlyMap<string, Buffer> = new Map([
+  ['DISCARD ALL', Buffer.concat([frame('C', 'DISCARD ALL\0'), READY])],
+  ['RESET ROLE', Buffer.concat([frame('C', 'RESET\0'), READY])],
+]);
+
 export const COPY_OUT_RESPONSE = frame('H', '\0\0\x01\0\0');
 export const COPY_IN_RESPONSE = frame('G', '\0\0\x01\0\0');
 

@@ -1,87 +1,183 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
+import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 
 import { frame } from '../engines/frames.ts';
+import type { Door } from '../targets/target.ts';
+import { logIn, type Answer, type Messages } from './log-in.ts';
 
 const READ_BYTES = 64 * 1024;
-/** All clients of the load generator read into the same memory: it only counts what comes. */
+/** All plain clients of the load generator read into the same memory: it only counts what comes. */
 const sink = Buffer.allocUnsafeSlow(READ_BYTES);
 
-/** A client that is cheap to run: it sends prepared bytes and counts what comes back. */
-export class LoadClient {
-  readonly socket: Socket;
-  #expected = 0;
-  #tail = 0;
-  #onAnswer: () => void = () => undefined;
+const SSL_REQUEST = Buffer.from('0000000804d2162f', 'hex');
+const TERMINATE = frame('X');
+/** ReadyForQuery outside a transaction: nothing that the scenarios are sent ends like it by chance. */
+const READY_IDLE = frame('Z', 'I');
 
-  private constructor(port: number) {
-    this.socket = connect({
-      port,
-      host: '127.0.0.1',
-      noDelay: true,
-      onread: { buffer: sink, callback: (length) => this.#read(length) },
-    });
+/** Who is shown what came. */
+interface Ear {
+  heard: (chunk: Buffer, length: number) => void;
+}
+
+/** A client that is cheap to run: once logged in, it sends prepared bytes and counts what comes back. */
+export class LoadClient {
+  readonly socket: Socket | TLSSocket;
+  readonly #ear: Ear;
+  #tail: Buffer = Buffer.alloc(0);
+
+  private constructor(socket: Socket, ear: Ear) {
+    this.socket = socket;
+    this.#ear = ear;
+    socket.on('error', () => undefined);
   }
 
-  /** Connects and logs in as `bench`, who is believed. */
-  static async open(port: number): Promise<LoadClient> {
-    const client = new LoadClient(port);
-    await once(client.socket, 'connect');
-    client.socket.write(STARTUP);
-    await client.untilByte(READY_IDLE);
-    return client;
+  /** Connects and logs in. @throws Error when that fails */
+  static async open(door: Door, { tls = false } = {}): Promise<LoadClient> {
+    const ear: Ear = { heard: () => undefined };
+    const callback = (length: number): boolean => {
+      ear.heard(sink, length);
+      return true;
+    };
+    const onread = tls ? {} : { onread: { buffer: sink, callback } };
+    const socket = connect({ port: door.port, host: '127.0.0.1', noDelay: true, ...onread });
+    await once(socket, 'connect');
+    const encrypted = tls ? await startTls(socket) : socket;
+    if (tls) encrypted.on('data', (chunk: Buffer) => ear.heard(chunk, chunk.length));
+    const handshake = new Handshake(encrypted);
+    ear.heard = (chunk, length) => handshake.received(chunk.subarray(0, length));
+    try {
+      await logIn(handshake, door);
+    } catch (error) {
+      encrypted.destroy();
+      throw error;
+    }
+    return new LoadClient(encrypted, ear);
   }
 
   /** Sends `bytes` and calls `done` when `length` bytes have come back. */
   ask(bytes: Uint8Array, length: number, done: () => void): void {
-    this.#expected = length;
-    this.#onAnswer = done;
+    let left = length;
+    this.#ear.heard = (_chunk, came) => {
+      left -= came;
+      if (left === 0) done();
+      else if (left < 0) this.socket.destroy(new Error('more came back than was expected'));
+    };
     this.socket.write(bytes);
   }
 
-  /** Settles when the last byte that came is `byte`: ReadyForQuery ends with one that nothing before it ends with. */
-  untilByte(byte: number): Promise<void> {
+  /** Settles with the count of bytes that came up to the next ReadyForQuery outside a transaction. */
+  untilReady(): Promise<number> {
     return new Promise((resolve, reject) => {
       const closed = (): void => reject(new Error('the connection was closed'));
       this.socket.once('close', closed);
-      this.#expected = Infinity;
-      this.#onAnswer = () => {
-        if (this.#tail !== byte) return;
+      let bytes = 0;
+      this.#tail = Buffer.alloc(0);
+      this.#ear.heard = (chunk, length) => {
+        bytes += length;
+        this.#keepTail(chunk, length);
+        if (!this.#tail.equals(READY_IDLE)) return;
         this.socket.off('close', closed);
-        this.#expected = 0;
-        resolve();
+        resolve(bytes);
       };
     });
+  }
+
+  /** Settles with the type of the message that the next bytes begin with. */
+  nextType(): Promise<string> {
+    return new Promise((resolve) => {
+      this.#ear.heard = (chunk) => resolve(String.fromCharCode(chunk[0] ?? 0));
+    });
+  }
+
+  /** Terminate, and waits until the connection is closed. */
+  async leave(): Promise<void> {
+    const closed = once(this.socket, 'close');
+    this.socket.end(TERMINATE);
+    await closed;
   }
 
   close(): void {
     this.socket.destroy();
   }
 
-  #read(length: number): boolean {
-    if (this.#expected === Infinity) {
-      this.#tail = sink[length - 1] ?? 0;
-      this.#onAnswer();
-      return true;
-    }
-    this.#expected -= length;
-    if (this.#expected === 0) this.#onAnswer();
-    else if (this.#expected < 0) throw new Error('more came back than was expected');
-    return true;
+  #keepTail(chunk: Buffer, length: number): void {
+    const wanted = READY_IDLE.length;
+    this.#tail =
+      length >= wanted
+        ? Buffer.from(chunk.subarray(length - wanted, length))
+        : Buffer.concat([this.#tail, chunk.subarray(0, length)]).subarray(-wanted);
   }
 }
 
-/** `I` of ReadyForQuery. */
-export const READY_IDLE = 'I'.charCodeAt(0);
+/** Reads the messages of a login. */
+class Handshake implements Messages {
+  readonly #socket: Socket;
+  #held: Buffer = Buffer.alloc(0);
+  #waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | null = null;
 
-const STARTUP = startupPacket({ user: 'bench', database: 'bench' });
+  constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.once('close', () => this.#waiting?.reject(new Error('the connection was closed')));
+  }
 
-function startupPacket(parameters: Readonly<Record<string, string>>): Buffer {
-  const pairs = Object.entries(parameters).map(([name, value]) => `${name}\0${value}\0`);
-  const body = Buffer.from(`\0\x03\0\0${pairs.join('')}\0`, 'latin1');
-  const length = Buffer.alloc(4);
-  length.writeInt32BE(body.length + 4);
-  return Buffer.concat([length, body]);
+  write(bytes: Buffer): void {
+    this.#socket.write(bytes);
+  }
+
+  next(): Promise<Answer> {
+    const answer = this.#take();
+    if (answer !== null) return Promise.resolve(answer);
+    return new Promise((resolve, reject) => {
+      this.#waiting = { resolve, reject };
+    });
+  }
+
+  received(chunk: Buffer): void {
+    this.#held = this.#held.length === 0 ? Buffer.from(chunk) : Buffer.concat([this.#held, chunk]);
+    if (this.#waiting === null) return;
+    const answer = this.#take();
+    if (answer === null) return;
+    const { resolve } = this.#waiting;
+    this.#waiting = null;
+    resolve(answer);
+  }
+
+  #take(): Answer | null {
+    if (this.#held.length < 5) return null;
+    const end = 1 + this.#held.readInt32BE(1);
+    if (this.#held.length < end) return null;
+    const answer = { type: String.fromCharCode(this.#held[0] ?? 0), body: this.#held.subarray(5, end) };
+    this.#held = this.#held.subarray(end);
+    return answer;
+  }
+}
+
+/** A full handshake each time; whom it talks to is not the question here. */
+async function startTls(socket: Socket): Promise<TLSSocket> {
+  socket.write(SSL_REQUEST);
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  if (answer.toString('latin1') !== 'S') throw new Error('the server does not do TLS');
+  const encrypted = tlsConnect({ socket, rejectUnauthorized: false });
+  await once(encrypted, 'secureConnect');
+  return encrypted;
 }
 
 export const query = (text: string): Buffer => frame('Q', `${text}\0`);
+
+/** A statement by the extended protocol: how it is prepared, and how it is run with one parameter. */
+export function prepared(text: string, parameter: string): { parse: Buffer; execute: Buffer } {
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(parameter.length);
+  const bind = Buffer.concat([
+    Buffer.from('\0q\0\0\0\0\x01', 'latin1'),
+    length,
+    Buffer.from(parameter),
+    Buffer.from('\0\0', 'latin1'),
+  ]);
+  const sync = frame('S');
+  return {
+    parse: Buffer.concat([frame('P', `q\0${text}\0\0\0`), sync]),
+    execute: Buffer.concat([frame('B', bind), frame('E', '\0\0\0\0\0'), sync]),
+  };
+}

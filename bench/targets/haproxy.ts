@@ -1,7 +1,7 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+import { ROLE, ROLE_PASSWORD } from '../names.ts';
 import { freePort, startProgram } from '../processes.ts';
 import type { Target } from './target.ts';
 
@@ -11,33 +11,37 @@ const PROGRAM = '/usr/sbin/haproxy';
 export const haproxy: Target = {
   name: 'HAProxy',
   missing: () => (existsSync(PROGRAM) ? null : 'the Debian package haproxy'),
-  async start(engine) {
-    const port = await freePort();
-    const directory = mkdtempSync(join(tmpdir(), 'patgate-bench-haproxy-'));
-    const configuration = join(directory, 'haproxy.cfg');
+  async start({ directory, fake, postgres }) {
+    const [toFake, toPostgres] = [await freePort(), await freePort()];
+    const configuration = join(directory, `haproxy-${toFake}.cfg`);
     writeFileSync(
       configuration,
       `global
   nbthread 1
-  maxconn 9500
+  maxconn 9900
 defaults
   mode tcp
   timeout connect 5s
   timeout client 1h
   timeout server 1h
-listen bench
-  bind 127.0.0.1:${port}
-  server engine ${engine.host}:${engine.port}
+listen fake
+  bind 127.0.0.1:${toFake} backlog 4096
+  server engine 127.0.0.1:${fake.port}
+listen postgres
+  bind 127.0.0.1:${toPostgres} backlog 4096
+  server engine 127.0.0.1:${postgres.port}
 `,
     );
-    const started = await startProgram(PROGRAM, ['-db', '-q', '-f', configuration], port);
+    const started = await startProgram(PROGRAM, ['-db', '-q', '-f', configuration], toPostgres);
     return {
-      port,
       pids: [started.pid],
-      async stop() {
-        await started.stop();
-        rmSync(directory, { recursive: true });
-      },
+      door: (database) => ({
+        port: database.startsWith('fake') ? toFake : toPostgres,
+        user: ROLE,
+        password: ROLE_PASSWORD,
+        database: ROLE,
+      }),
+      stop: () => started.stop(),
     };
   },
 };

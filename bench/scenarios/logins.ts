@@ -1,0 +1,91 @@
+import { LoadClient, query } from '../load/client.ts';
+import { quantile } from '../statistics.ts';
+import type { Door, Running } from '../targets/target.ts';
+import type { Targets } from '../targets/targets.ts';
+import { cpuOf } from './cpu.ts';
+import type { Figures, Row, Scenario } from './scenario.ts';
+
+const LOGINS = 'logins/s';
+const CPU = 'CPU per login, ms';
+
+/** So many clients log in, leave, and log in again. */
+const CLIENTS = 8;
+
+/**
+ * Logins to PostgreSQL, alone or with a first query. PgBouncer needs no engine for a login alone, so that with a query is the
+ * fairer comparison; and what users feel.
+ */
+export function logins(targets: Targets, what: 'alone' | 'with a query'): Scenario {
+  const { direct, pgbouncer, patgate, patgateFresh } = targets;
+  const ask = what === 'with a query';
+  const row = (name: string, target: Row['target'], door: (place: Running) => Door, tls = false): Row => ({
+    name,
+    target,
+    run: (place, seconds) => measure(place, door(place), { seconds, tls, ask }),
+  });
+  const byPassword = (place: Running): Door => place.door('bench');
+  const byToken = (place: Running): Door => tokensOf(place).scram('bench');
+  const inCleartext = (place: Running): Door => tokensOf(place).cleartext('bench');
+  return {
+    name: ask ? 'logins with a query' : 'logins',
+    figures: [LOGINS, 'median, ms', 'p99, ms', CPU],
+    reference: 'PgBouncer, SCRAM',
+    rows: [
+      row('direct, SCRAM', direct, byPassword),
+      row('PgBouncer, SCRAM', pgbouncer, byPassword),
+      row('patgate, SCRAM', patgate, byPassword),
+      row('patgate, token by SCRAM', patgate, byToken),
+      row('patgate, SCRAM, fresh engine session', patgateFresh, byPassword),
+      row('PgBouncer, SCRAM over TLS', pgbouncer, byPassword, true),
+      row('patgate, SCRAM over TLS', patgate, byPassword, true),
+      row('patgate, token over TLS', patgate, inCleartext, true),
+      row('patgate, token over TLS, fresh engine session', patgateFresh, inCleartext, true),
+    ],
+  };
+}
+
+function tokensOf({ tokens }: Running): NonNullable<Running['tokens']> {
+  if (tokens === undefined) throw new Error('the target knows no tokens');
+  return tokens;
+}
+
+interface Load {
+  readonly seconds: number;
+  readonly tls: boolean;
+  readonly ask: boolean;
+}
+
+async function measure(place: Running, door: Door, { seconds, tls, ask }: Load): Promise<Figures> {
+  let tookMs: number[] = [];
+  let stopping = false;
+  const run = async (): Promise<void> => {
+    while (!stopping) {
+      const startMs = performance.now();
+      const client = await LoadClient.open(door, { tls });
+      if (ask) {
+        const ready = client.untilReady();
+        client.socket.write(query('SELECT 1'));
+        await ready;
+      }
+      tookMs.push(performance.now() - startMs);
+      await client.leave();
+    }
+  };
+  const all = Promise.all(Array.from({ length: CLIENTS }, run));
+  await pause(seconds * 300);
+  tookMs = [];
+  const before = { cpu: cpuOf(place), at: performance.now() };
+  await Promise.race([pause(seconds * 1000), all]);
+  const after = { cpu: cpuOf(place), at: performance.now() };
+  const sorted = Float64Array.from(tookMs).sort();
+  stopping = true;
+  await all;
+  return {
+    [LOGINS]: (sorted.length / (after.at - before.at)) * 1000,
+    'median, ms': quantile(sorted, 0.5),
+    'p99, ms': quantile(sorted, 0.99),
+    [CPU]: ((after.cpu - before.cpu) / sorted.length) * 1000,
+  };
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

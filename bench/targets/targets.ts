@@ -1,0 +1,29 @@
+import { direct } from './direct.ts';
+import { haproxy } from './haproxy.ts';
+import { patgate, type PatgateOptions } from './patgate.ts';
+import { pgbouncer } from './pgbouncer.ts';
+import type { Target } from './target.ts';
+
+/** All that scenarios choose from. */
+export interface Targets {
+  readonly direct: Target;
+  readonly pgbouncer: Target;
+  readonly haproxy: Target;
+  readonly patgate: Target;
+  /** Opens an engine session for each login. */
+  readonly patgateFresh: Target;
+}
+
+export function allTargets(options: Omit<PatgateOptions, 'name' | 'settings'>): Targets {
+  return {
+    direct,
+    pgbouncer,
+    haproxy,
+    patgate: patgate({ ...options, name: 'patgate' }),
+    patgateFresh: patgate({
+      ...options,
+      name: 'patgate without re-use',
+      settings: { PATGATE_POOL_REUSE: 'off' },
+    }),
+  };
+}
