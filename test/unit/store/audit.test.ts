@@ -1,8 +1,10 @@
+import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import type { AuditEntry } from '../../../src/store/audit.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
+import type { StoreTransaction } from '../../../src/store/store.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
 
 const entry = (name: string, more: Partial<AuditEntry> = {}): AuditEntry => ({
@@ -31,6 +33,37 @@ describe('audit', () => {
       [1198, 'u1198', { i: 1198 }],
     ]);
     expect(await audit.verify()).toEqual({ ok: true, rows: 1200, firstSeq: 1, lastSeq: 1200 });
+  });
+
+  it('writes at once after a quiet time, and what comes soon after that together', async () => {
+    let transactions = 0;
+    const counted = {
+      ...test.store,
+      transaction: <T>(work: (trx: StoreTransaction) => Promise<T>) => {
+        transactions += 1;
+        return test.store.transaction(work);
+      },
+    };
+    const due: (() => void)[] = [];
+    const clock = {
+      ...systemClock,
+      after: (_delayMs: number, run: () => void) => {
+        due.push(run);
+        return { cancel: () => undefined };
+      },
+    };
+    const audit = createAudit({ store: counted, clock, log: silentLog });
+    audit.note(entry('first'));
+    await vi.waitFor(async () => expect(await audit.list()).toHaveLength(1));
+    for (let i = 0; i < 20; i += 1) {
+      audit.note(entry(`u${i}`));
+      await setImmediate();
+    }
+    expect(await audit.list()).toHaveLength(1);
+    for (const run of due) run();
+    await vi.waitFor(async () => expect(await audit.list()).toHaveLength(21));
+    expect(transactions).toBe(2);
+    await audit.close();
   });
 
   it('is one unbroken chain when several processes write at once', async () => {
