@@ -273,12 +273,12 @@ export const SETTINGS = {
     reloadable: true,
     help: '`principal`: a finished engine session may serve the same principal again after DISCARD ALL. `off`: never.',
   }),
-  'pool.max_idle_per_key': setting(type.integer(0, 100_000), '2', {
+  'pool.max_idle_per_key': setting(type.integer(0, 100_000), '8', {
     ...pool,
     reloadable: true,
     help: 'Most idle engine sessions kept for one principal, database and set of start-up parameters.',
   }),
-  'pool.max_idle': setting(type.integer(0, 1_000_000), '100', {
+  'pool.max_idle': setting(type.integer(0, 1_000_000), '50', {
     ...pool,
     reloadable: true,
     help: 'Most idle engine sessions kept, by each process that relays.',
