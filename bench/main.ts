@@ -17,21 +17,22 @@ import { allTargets } from './targets/targets.ts';
 const { values } = parseArgs({
   options: {
     scenarios: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
-    /** Only rows whose name has one of these in it. */
+    /** Only rows whose name has one of these in it, separated by semicolons. */
     rows: { type: 'string', default: '' },
     rounds: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '1' },
+    verbose: { type: 'boolean', default: false },
     /** Runs the gateway. */
     node: { type: 'string', default: process.execPath },
-    /** Where CPU profiles of the gateways go. */
-    profile: { type: 'string' },
+    /** For the Node that runs the gateway, separated by semicolons: `--cpu-prof;--cpu-prof-dir=/tmp/profiles`. */
+    'node-args': { type: 'string', default: '' },
   },
 });
 
 const targets = allTargets({
   program: join(process.cwd(), 'dist/cli/main.js'),
   node: values.node,
-  nodeArgs: values.profile === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${values.profile}`],
+  nodeArgs: values['node-args'].split(';').filter(Boolean),
 });
 const scenarios = values.scenarios.split(',').flatMap((name) => {
   const made = SCENARIOS[name];
@@ -50,7 +51,7 @@ try {
 
 async function rounds(scenario: Scenario, on: Ground): Promise<Map<string, Figures[]>> {
   const results = new Map<string, Figures[]>();
-  const wanted = values.rows.split(',');
+  const wanted = values.rows.split(';');
   const rows = scenario.rows.filter(({ name }) => wanted.some((part) => name.includes(part)));
   for (let round = 0; round < (scenario.rounds ?? Number(values.rounds)); round++) {
     for (const row of rows) {
@@ -58,6 +59,7 @@ async function rounds(scenario: Scenario, on: Ground): Promise<Map<string, Figur
       if (place === null) continue;
       const figures = await row.run(place, Number(values.seconds));
       results.set(row.name, [...(results.get(row.name) ?? []), figures]);
+      if (values.verbose) console.error(scenario.name, row.name, figures);
     }
   }
   return results;

@@ -6,7 +6,8 @@ import type { Scenario } from './scenario.ts';
 
 /** By the name that the command line knows them by. */
 export const SCENARIOS: Readonly<Record<string, (targets: Targets) => readonly Scenario[]>> = {
-  logins: (targets) => [logins(targets, 'alone'), logins(targets, 'with a query')],
+  logins: (targets) => [logins(targets, 'alone')],
+  'logins-asking': (targets) => [logins(targets, 'with a query')],
   trips: (targets) =>
     [8, 32].map((clients) => roundTrips(targets, { clients, engine: 'fake', protocol: 'simple' })),
   bulk: (targets) => [
