@@ -1,7 +1,7 @@
 import { RequestError } from '../core/errors.ts';
 import type { Audit, AuditQuery, AuditRow, AuditVerdict } from '../store/audit.ts';
 import type { EventBus } from '../store/bus.ts';
-import type { ListedSession, LiveSessions, SessionQuery } from '../store/live-sessions.ts';
+import type { ListedSession, LiveSessions, SessionCountQuery, SessionQuery } from '../store/live-sessions.ts';
 import type { Actor } from './actor.ts';
 import { auditEntry, demandPrivilege } from './permission.ts';
 
@@ -12,6 +12,10 @@ import { auditEntry, demandPrivilege } from './permission.ts';
 export interface Oversight {
   /** Newest first; one's own unless the actor has *manage all*. */
   sessions(actor: Actor, query?: SessionQuery): Promise<readonly ListedSession[]>;
+  /** How many sessions run; one's own unless the actor has *manage all*. */
+  countSessions(actor: Actor, query?: SessionCountQuery): Promise<number>;
+  /** How many of these run by each of the tokens; tokens without any are left out. */
+  countByToken(actor: Actor, tids: readonly string[]): Promise<ReadonlyMap<string, number>>;
   /**
    * Ends sessions wherever they run. All or none: an id that is unknown, or not the actor's to end, fails the call.
    * @param reason shown to the client in the error that ends its session
@@ -32,15 +36,13 @@ const MAX_SESSIONS = 10_000;
 const DEFAULT_REASON = 'terminated by an administrator';
 
 export function createOversight({ sessions, audit, bus }: OversightDeps): Oversight {
-  const list = (actor: Actor, query: SessionQuery = {}): Promise<readonly ListedSession[]> => {
-    if (actor.privileges.has('manage_all')) return sessions.list(query);
-    const own = ownUid(actor);
-    if (query.uid !== undefined && query.uid !== own) demandPrivilege(actor, 'manage_all');
-    return sessions.list({ ...query, uid: own });
-  };
+  const list = (actor: Actor, query?: SessionQuery): Promise<readonly ListedSession[]> =>
+    sessions.list(visible(actor, query));
 
   return {
     sessions: async (actor, query) => list(actor, query),
+    countSessions: async (actor, query) => sessions.count(visible(actor, query)),
+    countByToken: async (actor, tids) => sessions.countByToken(tids, visible(actor).uid),
     async killSessions(actor, sids, reason = DEFAULT_REASON) {
       const running = new Map((await list(actor, { limit: MAX_SESSIONS })).map((item) => [item.sid, item]));
       const targets = [...new Set(sids)].map((sid) => {
@@ -68,6 +70,18 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
       return audit.verify();
     },
   };
+}
+
+/** The same query, or the part of it that the actor may see. */
+function visible<Q extends { readonly uid?: string }>(
+  actor: Actor,
+  query?: Q,
+): Q | (Q & { readonly uid: string }) {
+  const asked = query ?? ({} as Q);
+  if (actor.privileges.has('manage_all')) return asked;
+  const own = ownUid(actor);
+  if (asked.uid !== undefined && asked.uid !== own) demandPrivilege(actor, 'manage_all');
+  return { ...asked, uid: own };
 }
 
 function ownUid(actor: Actor): string {

@@ -160,12 +160,15 @@ export function fatal<State extends string>(
 /** A request by HTTP, CLI, page or console that was understood and refused; each interface renders it in its own shape. */
 export class RequestError extends Error {
   readonly code: ErrorCode;
+  /** The field of the request that is to blame, by its name in the services; null when it is not one alone. */
+  readonly field: string | null;
 
   /** @param message may be shown to the caller as it is */
-  constructor(code: ErrorCode, message: string, options?: { cause?: unknown }) {
-    super(message, options);
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; field?: string } = {}) {
+    super(message, 'cause' in options ? { cause: options.cause } : undefined);
     this.name = 'RequestError';
     this.code = code;
+    this.field = options.field ?? null;
   }
 }
 

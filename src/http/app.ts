@@ -16,6 +16,7 @@ import { native } from './native/facade.ts';
 import { requestIdOf } from './request-id.ts';
 import { createScreen, type Screen } from './screen.ts';
 import { securityHeaders } from './security-headers.ts';
+import { web } from './web/facade.ts';
 
 /** The application, and what a listener may ask before it bothers the application. */
 export type HttpApp = Hono<HttpEnv> & { readonly screen: Screen };
@@ -56,17 +57,21 @@ export function createHttpApp(deps: HttpDeps): HttpApp {
   const metrics = httpMetrics(deps.registry);
   const callers = new Callers(deps, metrics);
   const signIn = new SignIn(deps);
+  const pages = web(deps, callers, signIn);
   const facades = [
     native(deps, callers, signIn),
     dremioCloud(deps, callers),
     dremioSoftware(deps, callers, signIn),
     databricks(deps, callers),
     datahub(deps, callers),
+    pages,
   ];
 
   const answer = (c: HttpContext, failure: Failure): Response => {
+    // What belongs to nobody is answered as a page to those who can show one.
+    const browses = c.req.header('accept')?.includes('text/html') ?? false;
     const { status, headers, body } = renderFailure(
-      facadeOf(facades, c.req.path),
+      facadeOf(facades, c.req.path) ?? (browses ? pages : null),
       failure,
       c.get('requestId'),
     );

@@ -30,6 +30,20 @@ export interface HttpDeps {
   /** Peers whose X-Forwarded-For is believed; null: nobody's. */
   readonly trustedProxies: BlockList | null;
   readonly product: Product;
+  readonly gateway: GatewayDoor;
+  /** Address of the web page as people see it; null: the listener's own. */
+  readonly publicUrl: string | null;
+}
+
+/** How SQL clients reach the gateway, for connection recipes. */
+export interface GatewayDoor {
+  readonly address: { readonly host: string; readonly port: number };
+  /** Whether it speaks TLS. */
+  readonly tls: boolean;
+  /** Certificate authority that clients should trust now; null: the operator named none. */
+  readonly caFile: () => string | null;
+  /** A database to name in recipes for those who have none of their own. */
+  readonly exampleDatabase: string | null;
 }
 
 /** What interfaces tell of the installation. */

@@ -17,8 +17,8 @@ export interface Facade {
   readonly name: string;
   /** Paths under these belong to it, known or not, and need a credential. */
   readonly prefixes: readonly string[];
-  /** Paths that anyone may call. */
-  readonly openPaths: readonly string[];
+  /** Paths that anyone may call, or that look at credentials by themselves. */
+  readonly openPaths: readonly string[] | 'all';
   readonly routes: Hono<HttpEnv>;
   readonly renderError: (failure: Failure, requestId: string) => ErrorAnswer;
 }

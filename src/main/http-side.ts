@@ -23,6 +23,8 @@ export interface HttpSideOptions {
   /** Whether SQL clients are served, for `/readyz`. */
   readonly freeChecks: () => Readiness['checks'];
   readonly tls: CertificateFiles | null;
+  /** Where the PostgreSQL listener is. */
+  readonly postgres: { readonly host: string; readonly port: number };
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -38,7 +40,8 @@ export interface HttpSide {
 
 export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide> {
   const { config, registry, metrics: text } = options;
-  const http = config.listen.http === null ? null : await listenHttp(options, config.listen.http);
+  const trusted = { caFile: options.tls?.caFile ?? null };
+  const http = config.listen.http === null ? null : await listenHttp(options, config.listen.http, trusted);
   const metrics =
     config.listen.metrics === null
       ? null
@@ -49,7 +52,10 @@ export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide>
     prepare(certificates) {
       if (http === null || certificates === null) return () => undefined;
       const pair = readPair(certificates);
-      return () => http.setTls(pair);
+      return () => {
+        http.setTls(pair);
+        trusted.caFile = certificates.caFile;
+      };
     },
     async close() {
       await Promise.all([http?.close(), metrics?.close()]);
@@ -58,8 +64,9 @@ export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide>
 }
 
 async function listenHttp(
-  { config, services, registry, freeChecks, tls, clock, log }: HttpSideOptions,
+  { config, services, registry, freeChecks, tls, postgres, clock, log }: HttpSideOptions,
   listen: { readonly host: string; readonly port: number },
+  trusted: { readonly caFile: string | null },
 ): ReturnType<typeof startHttp> {
   const installation = await services.store.db
     .selectFrom('users')
@@ -79,9 +86,22 @@ async function listenHttp(
       clusterId: await clusterId(services),
       clusterCreatedAt: installation?.first ?? clock.now(),
     },
+    gateway: {
+      address: config.listen.publicAddress ?? postgres,
+      tls: tls !== null,
+      caFile: () => trusted.caFile,
+      exampleDatabase: exampleDatabase(config),
+    },
+    publicUrl: config.http.publicUrl,
   });
   const wanted = !isLoopback(listen.host);
   return startHttp(app, { listen, ...(wanted && tls !== null && { tls: readPair(tls) }) });
+}
+
+/** The first that is listed by name; the embedded engine has one of its own. */
+function exampleDatabase({ databases, engines }: Config): string | null {
+  const listed = [...databases.keys()].find((name) => name !== '*');
+  return listed ?? (engines.size === 0 ? 'demo' : null);
 }
 
 async function readiness({ store }: Services): Promise<Readiness> {

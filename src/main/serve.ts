@@ -89,6 +89,7 @@ async function start(config: Config, { readyFile, log }: ServeOptions, teardown:
     metrics: () => sql.metrics(),
     freeChecks: () => ({ listener: sql.serving, staying: !stopping }),
     tls: ground.tls,
+    postgres: { host: sql.host, port: sql.port },
     clock,
     log,
   });

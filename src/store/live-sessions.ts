@@ -32,12 +32,22 @@ export interface SessionQuery {
   readonly limit?: number;
 }
 
+export interface SessionCountQuery {
+  readonly uid?: string;
+  /** Only those that were opened with a token. */
+  readonly byToken?: boolean;
+}
+
 /** Which sessions run anywhere. Each process writes its own behind, in batches; those of a dead process drop out by themselves. */
 export interface LiveSessions {
   opened(session: LiveSession): void;
   closed(sid: string): void;
   /** Newest first, of all processes. May be a second behind. */
   list(query?: SessionQuery): Promise<readonly ListedSession[]>;
+  /** How many there are now, all told. */
+  count(query: SessionCountQuery): Promise<number>;
+  /** How many run by each of these tokens (of one user); those without any are left out. */
+  countByToken(tids: readonly string[], uid?: string): Promise<ReadonlyMap<string, number>>;
   flush(): Promise<void>;
   /** Flushes, takes this process's sessions out, and stops. */
   close(): Promise<void>;

@@ -5,7 +5,13 @@ import { sql } from 'kysely';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { ListedSession, LiveSession, LiveSessions, SessionQuery } from './live-sessions.ts';
+import type {
+  ListedSession,
+  LiveSession,
+  LiveSessions,
+  SessionCountQuery,
+  SessionQuery,
+} from './live-sessions.ts';
 import type { LiveSessionsTable } from './schema.ts';
 import type { Store } from './store.ts';
 
@@ -69,12 +75,9 @@ class StoreLiveSessions implements LiveSessions {
   }
 
   async list(query: SessionQuery = {}): Promise<readonly ListedSession[]> {
-    let rows = this.#store.db
-      .selectFrom('live_sessions as s')
-      .innerJoin('processes as p', 'p.process', 's.process')
+    let rows = this.#listed()
       .selectAll('s')
       .select(['p.host', 'p.process_id'])
-      .where('p.seen_at', '>', sql<Date>`clock_timestamp() - ${sql.lit(SILENT)}::interval`)
       .orderBy('s.started_at', 'desc')
       .orderBy('s.sid');
     if (query.uid !== undefined) rows = rows.where('s.uid', '=', query.uid);
@@ -85,6 +88,34 @@ class StoreLiveSessions implements LiveSessions {
       host: row.host,
       processId: row.process_id,
     }));
+  }
+
+  async count({ uid, byToken = false }: SessionCountQuery): Promise<number> {
+    const { n } = await this.#listed()
+      .select((eb) => eb.fn.countAll<number>().as('n'))
+      .$if(uid !== undefined, (rows) => rows.where('s.uid', '=', uid ?? ''))
+      .$if(byToken, (rows) => rows.where('s.tid', 'is not', null))
+      .executeTakeFirstOrThrow();
+    return n;
+  }
+
+  async countByToken(tids: readonly string[], uid?: string): Promise<ReadonlyMap<string, number>> {
+    if (tids.length === 0) return new Map();
+    const rows = await this.#listed()
+      .select((eb) => ['s.tid', eb.fn.countAll<number>().as('n')])
+      .where('s.tid', '=', sql<string>`any(${[...tids]}::uuid[])`)
+      .$if(uid !== undefined, (some) => some.where('s.uid', '=', uid ?? ''))
+      .groupBy('s.tid')
+      .execute();
+    return new Map(rows.map(({ tid, n }) => [tid ?? '', n]));
+  }
+
+  /** Those of processes that were heard of lately. */
+  #listed() {
+    return this.#store.db
+      .selectFrom('live_sessions as s')
+      .innerJoin('processes as p', 'p.process', 's.process')
+      .where('p.seen_at', '>', sql<Date>`clock_timestamp() - ${sql.lit(SILENT)}::interval`);
   }
 
   /** Never rejects: what could not be written is tried again with the next turn. */

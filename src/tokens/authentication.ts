@@ -141,7 +141,7 @@ class StoreAuthenticator implements Authenticator {
     if (!right) return refused('login.wrong_secret');
     if (found.account.disabled) return refused('login.owner_disabled');
     const actor = effectiveActor(found.account, { via: 'password', token: null, origin });
-    return { ok: true, actor, expiresAt: null };
+    return { ok: true, actor, expiresAt: null, openedAt: null };
   }
 
   #byToken(found: TokenWithAccount | null, via: 'token' | 'session', origin: Origin): Authentication {
@@ -152,27 +152,29 @@ class StoreAuthenticator implements Authenticator {
     if (token.networks !== null && !addressIn(origin.address ?? '', networkList(token.networks))) {
       return refused('login.network_not_allowed');
     }
-    return { ok: true, actor: effectiveActor(account, { via, token, origin }), expiresAt: endOf(token) };
+    const actor = effectiveActor(account, { via, token, origin });
+    return { ok: true, actor, expiresAt: endOf(token), openedAt: null };
   }
 
   async #bySession(digest: Buffer, origin: Origin): Promise<Authentication> {
     const { store, credentials, clock } = this.#deps;
     const session = await store.db
       .selectFrom('http_sessions')
-      .select(['uid', 'tid', 'expires_at'])
+      .select(['uid', 'tid', 'created_at', 'expires_at'])
       .where('digest', '=', digest)
       .executeTakeFirst();
     if (session === undefined) return refused('login.unknown_token');
     if (session.expires_at <= clock.now()) return refused('login.token_expired');
+    const times = { expiresAt: session.expires_at, openedAt: session.created_at };
     if (session.tid !== null) {
       const answer = this.#byToken(await credentials.byTid(session.tid), 'session', origin);
-      return answer.ok ? { ...answer, expiresAt: session.expires_at } : answer;
+      return answer.ok ? { ...answer, ...times } : answer;
     }
     const user = await findUserRow(store.db, { uid: session.uid });
     if (user?.state !== 'active') return refused('login.owner_disabled');
     const account = { uid: user.uid, name: user.name, privileges: new Set(user.privileges) };
     const actor = effectiveActor(account, { via: 'session', token: null, origin });
-    return { ok: true, actor, expiresAt: session.expires_at };
+    return { ok: true, actor, ...times };
   }
 
   #wireKeys(parent: TokenWithAccount, token: Secret): ReturnType<typeof deriveKeys> {

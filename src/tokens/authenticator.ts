@@ -5,7 +5,13 @@ import type { Origin } from './service.ts';
 
 /** `reason` is for the log and the audit; callers must look the same whatever it is. */
 export type Authentication =
-  | { readonly ok: true; readonly actor: Actor & { readonly uid: string }; readonly expiresAt: Date | null }
+  | {
+      readonly ok: true;
+      readonly actor: Actor & { readonly uid: string };
+      readonly expiresAt: Date | null;
+      /** When the session that the secret stands for was opened; null when it stands for none. */
+      readonly openedAt: Date | null;
+    }
   | { readonly ok: false; readonly reason: ErrorCode };
 
 /** `login`: 30 hours, by name and password. `exchange`: one hour, for a personal access token. `web`: the page's cookie. */

@@ -115,5 +115,6 @@ function demandRole(actor: Actor, owner: Owner, role: string | null): void {
   throw new RequestError(
     'request.forbidden',
     `User "${owner.name}" may only limit a token to the own engine role${owner.engineRole === null ? '' : ` "${owner.engineRole}"`}; an administrator may name another.`,
+    { field: 'role' },
   );
 }

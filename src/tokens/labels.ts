@@ -11,6 +11,7 @@ export function checkLabel(label: string): string {
   throw new RequestError(
     'request.invalid',
     `A label has 1 to ${LONGEST_LABEL} characters and no control characters.`,
+    { field: 'label' },
   );
 }
 
@@ -21,6 +22,7 @@ export function checkDescription(description: string | null): string | null {
   throw new RequestError(
     'request.invalid',
     `A description has at most ${LONGEST_DESCRIPTION} characters and no control characters.`,
+    { field: 'description' },
   );
 }
 
@@ -31,6 +33,7 @@ export function checkReason(reason: string): string {
   throw new RequestError(
     'request.invalid',
     `A reason has 1 to ${LONGEST_REASON} characters and no control characters.`,
+    { field: 'reason' },
   );
 }
 

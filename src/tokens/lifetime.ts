@@ -3,6 +3,8 @@ import { RequestError } from '../core/errors.ts';
 import type { Policy } from '../store/policy.ts';
 import type { Lifetime } from './service.ts';
 
+const FIELD = { field: 'lifetime' };
+
 /**
  * @returns how long a new token lives, in milliseconds; null: for ever
  * @throws RequestError policy.lifetime_too_long, policy.never_expiring, request.invalid
@@ -12,15 +14,16 @@ export function lifetimeMs(lifetime: Lifetime, policy: Policy): number | null {
   if (lifetime === 'maximum') return policy.maxLifetimeMs;
   if (lifetime === 'never') {
     if (policy.neverExpiringAllowed) return null;
-    throw new RequestError('policy.never_expiring', 'Tokens that never expire are not allowed.');
+    throw new RequestError('policy.never_expiring', 'Tokens that never expire are not allowed.', FIELD);
   }
   const { ms } = lifetime;
   if (!Number.isFinite(ms) || ms < 1)
-    throw new RequestError('request.invalid', 'A lifetime must be longer than nothing.');
+    throw new RequestError('request.invalid', 'A lifetime must be longer than nothing.', FIELD);
   if (ms > policy.maxLifetimeMs) {
     throw new RequestError(
       'policy.lifetime_too_long',
       `A token may live for ${formatDuration(policy.maxLifetimeMs)} at most.`,
+      FIELD,
     );
   }
   return Math.floor(ms);

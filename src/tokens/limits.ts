@@ -37,7 +37,10 @@ export function checkLimits(request: LimitsRequest): Limits {
     maxSessions !== null &&
     !(Number.isInteger(maxSessions) && maxSessions >= 1 && maxSessions <= MOST_SESSIONS)
   ) {
-    throw invalid(`The maximum of sessions must be a whole number from 1 to ${MOST_SESSIONS}.`);
+    throw invalid(
+      'maxSessions',
+      `The maximum of sessions must be a whole number from 1 to ${MOST_SESSIONS}.`,
+    );
   }
   return {
     role,
@@ -71,7 +74,8 @@ export function demandNoWider(limits: Limits, parent: Limits): void {
     throw tooWide('databases');
   if (!isWithin(limits.networks, parent.networks, isSubnet)) throw tooWide('networks');
   const cap = parent.maxSessions;
-  if (cap !== null && (limits.maxSessions === null || limits.maxSessions > cap)) throw tooWide('sessions');
+  if (cap !== null && (limits.maxSessions === null || limits.maxSessions > cap))
+    throw tooWide('maxSessions', 'number of sessions');
   if (!limits.scopes.every((scope) => parent.scopes.includes(scope))) throw tooWide('scopes');
 }
 
@@ -96,36 +100,40 @@ function isSubnet(inner: string, outer: string): boolean {
 function checkNetwork(text: string): string {
   const network = parseNetwork(text);
   if (network === null)
-    throw invalid(`"${text.slice(0, 60)}" is no IP address or network such as 10.0.0.0/8.`);
+    throw invalid('networks', `"${text.slice(0, 60)}" is no IP address or network such as 10.0.0.0/8.`);
   return network;
 }
 
-function checkName(what: string, name: string): void {
+function checkName(what: 'role' | 'database', name: string): void {
   const bytes = Buffer.byteLength(name);
   if (bytes >= 1 && bytes <= LONGEST_NAME_BYTES && !name.includes('\0')) return;
-  throw invalid(`The name of a ${what} has 1 to ${LONGEST_NAME_BYTES} bytes.`);
+  throw invalid(
+    what === 'role' ? what : 'databases',
+    `The name of a ${what} has 1 to ${LONGEST_NAME_BYTES} bytes.`,
+  );
 }
 
 function checkScope(scope: string): string {
   if ((SCOPES as readonly string[]).includes(scope)) return scope;
-  throw invalid(`There is no scope "${scope.slice(0, 60)}"; scopes are: ${SCOPES.join(', ')}.`);
+  throw invalid('scopes', `There is no scope "${scope.slice(0, 60)}"; scopes are: ${SCOPES.join(', ')}.`);
 }
 
-function entries(what: string, list: readonly string[] | null): readonly string[] | null {
+function entries(what: 'database' | 'network', list: readonly string[] | null): readonly string[] | null {
   if (list === null) return null;
   if (list.length === 0)
-    throw invalid(`An empty list of ${what}s would allow none; leave it out to allow all.`);
-  if (list.length > MOST_ENTRIES) throw invalid(`At most ${MOST_ENTRIES} ${what}s can be named.`);
+    throw invalid(`${what}s`, `An empty list of ${what}s would allow none; leave it out to allow all.`);
+  if (list.length > MOST_ENTRIES) throw invalid(`${what}s`, `At most ${MOST_ENTRIES} ${what}s can be named.`);
   return [...new Set(list)];
 }
 
-function tooWide(what: string): RequestError {
+function tooWide(field: keyof Limits, what: string = field): RequestError {
   return new RequestError(
     'request.forbidden',
     `The token that this request came with allows no such ${what}, so it cannot give them to another.`,
+    { field },
   );
 }
 
-function invalid(message: string): RequestError {
-  return new RequestError('request.invalid', message);
+function invalid(field: keyof Limits, message: string): RequestError {
+  return new RequestError('request.invalid', message, { field });
 }

@@ -1,6 +1,6 @@
 import type { Actor, Scope } from '../accounts/actor.ts';
 import type { Secret } from '../core/secret.ts';
-import type { ListQuery, TokenPage, TokenView } from './views.ts';
+import type { ListQuery, StateCounts, TokenPage, TokenView } from './views.ts';
 
 /** `default` and `maximum` are the policy's. */
 export type Lifetime = { readonly ms: number } | 'default' | 'maximum' | 'never';
@@ -62,6 +62,8 @@ export interface TokenService {
   list(actor: Actor, query: ListQuery): Promise<TokenPage>;
   /** How many tokens the query matches, regardless of paging. */
   count(actor: Actor, query: ListQuery): Promise<number>;
+  /** The same by what the tokens' states are; `states` of the query is not looked at. */
+  countByState(actor: Actor, query: ListQuery): Promise<StateCounts>;
   /** New secret, same label and limits. A token can be rotated once; after that, rotate its successor. */
   rotate(actor: Actor, id: string, request?: RotateRequest): Promise<Issued>;
   /** request.conflict when it is revoked already. */

@@ -6,7 +6,7 @@ import { readVisible, readView, tidOf } from './find.ts';
 import { kindOfToken, tokenDigest } from './format.ts';
 import { issue } from './issue.ts';
 import { checkDescription, checkLabel } from './labels.ts';
-import { count, list } from './list.ts';
+import { count, countByState, list } from './list.ts';
 import { lockTokens, revoke, revokeAll, revokeFound, revokeMany } from './revoke.ts';
 import { rotate } from './rotate.ts';
 import type { Origin, TokenEdit, TokenService } from './service.ts';
@@ -29,6 +29,7 @@ export function createTokenService(deps: TokenServiceDeps): TokenService {
     get: async (actor, id) => readVisible(store.db, actor, tidOf(id), clock.now()),
     list: async (actor, query) => list(deps, actor, query),
     count: async (actor, query) => count(deps, actor, query),
+    countByState: async (actor, query) => countByState(deps, actor, query),
     rotate: (actor, id, request = {}) =>
       watched(actor, 'token.rotate', id, () => rotate(deps, actor, id, request)),
     revoke: (actor, id, reason) => watched(actor, 'token.revoke', id, () => revoke(deps, actor, id, reason)),

@@ -73,3 +73,5 @@ export interface ListQuery {
 }
 
 export type TokenPage = Page<TokenView>;
+
+export type StateCounts = Readonly<Record<TokenStanding, number>>;

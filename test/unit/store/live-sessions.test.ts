@@ -51,6 +51,22 @@ describe('live sessions', () => {
     await other.close();
   });
 
+  it('counts them, by user and by token', async () => {
+    const one = open();
+    const [uid, tid, other] = [randomUUID(), randomUUID(), randomUUID()];
+    for (const more of [{ uid, tid }, { uid, tid }, { uid }, { tid: other }]) one.opened(session(more));
+    await one.flush();
+    expect(await one.count({ uid })).toBe(3);
+    expect(await one.count({ uid, byToken: true })).toBe(2);
+    expect(await one.count({})).toBe(4);
+    expect([...(await one.countByToken([tid, other, randomUUID()]))].sort()).toEqual(
+      [[tid, 2] as const, [other, 1] as const].sort(),
+    );
+    expect([...(await one.countByToken([tid, other], uid))]).toEqual([[tid, 2]]);
+    expect((await one.countByToken([])).size).toBe(0);
+    await one.close();
+  });
+
   it('never writes a session that was over before its turn', async () => {
     const one = open();
     const short = session();

@@ -97,20 +97,29 @@ describe('what a list shows', () => {
     const { policy, accounts } = services;
     const states = async () =>
       (await services.tokens.list(ROOT, { search: 'live' })).items.map((token) => token.state);
+    const counts = async (query: ListQuery = {}) => {
+      const byState = Object.entries(await services.tokens.countByState(ROOT, query));
+      return Object.fromEntries(byState.filter(([, count]) => count > 0));
+    };
     await policy.set(ROOT, { tokensEnabled: false });
     expect(await states()).toEqual(['tokens_off']);
     expect(await labels({ states: ['tokens_off'] })).toHaveLength(4);
+    expect(await counts()).toEqual({ tokens_off: 4, expired: 1, revoked: 1 });
     await accounts.ungrant(ROOT, 'can_use', { kind: 'everyone' });
     expect(await states()).toEqual(['no_privilege']);
     expect(await labels({ states: ['no_privilege'] })).toHaveLength(4);
+    expect(await counts()).toEqual({ no_privilege: 4, expired: 1, revoked: 1 });
     await accounts.disableUser(ROOT, ada?.uid ?? '');
     expect(await states()).toEqual(['owner_disabled']);
     expect(await labels({ states: ['owner_disabled'] })).toEqual(['live']);
+    expect(await counts()).toEqual({ owner_disabled: 1, no_privilege: 3, expired: 1, revoked: 1 });
     expect(await labels({ quick: 'inactive_owners' })).toEqual(['live']);
     await accounts.enableUser(ROOT, ada?.uid ?? '');
     await accounts.grant(ROOT, 'can_use', { kind: 'everyone' });
     await policy.set(ROOT, { tokensEnabled: true });
     expect(await states()).toEqual(['live']);
+    expect(await counts()).toEqual({ live: 4, expired: 1, revoked: 1 });
+    expect(await counts({ search: 'VOK', states: ['live'] })).toEqual({ revoked: 1 });
   });
 
   it.each<[string, ListQuery]>([

@@ -81,6 +81,13 @@ export async function startWorld(prefix: string, clock: Clock = systemClock): Pr
     tokenUsers: TOKEN_USERS,
     trustedProxies: null,
     product: { version: '1.2.3', clusterId: 'test-cluster', clusterCreatedAt: new Date(0) },
+    gateway: {
+      address: { host: 'db.example.com', port: 6432 },
+      tls: true,
+      caFile: () => null,
+      exampleDatabase: 'demo',
+    },
+    publicUrl: null,
   };
   const listener = await startHttp(createHttpApp(deps), { listen: { host: '127.0.0.1', port: 0 } });
   const call = clientOf(listener.url);
