@@ -29,6 +29,7 @@ export async function runUntilStopped(config: Config, options: RunOptions): Prom
   let reloading = Promise.resolve();
   const onReload = (): void => {
     opened.reopen();
+    serving.reopenLog();
     // One after the other: the last signal decides.
     reloading = reloading.then(() => reload(serving, options.reread, log));
   };

@@ -3,7 +3,6 @@ import { Registry, collectDefaultMetrics } from 'prom-client';
 import { changesOf } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
-import { RequestError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { newFingerprintKey } from '../login/throttle.ts';
 import { openStore } from '../store/store.ts';
@@ -20,6 +19,7 @@ import { removeReadyFile, writeReadyFile, type ReadyInfo } from './ready-file.ts
 import { openServices, type Services } from './services.ts';
 import { serveHere, type SqlSide } from './sql-side.ts';
 import { Teardown } from './teardown.ts';
+import type { CrewOptions } from './workers/crew.ts';
 
 export interface ServeOptions {
   readonly readyFile: string | null;
@@ -36,6 +36,8 @@ export interface Serving {
    * @throws GatewayError or RequestError config.invalid
    */
   reload(read?: Config): Promise<void>;
+  /** The log's file was moved away. */
+  reopenLog(): void;
   /** Stops accepting, ends idle sessions, gives busy ones the grace, then closes everything. May be called twice. */
   stop(): Promise<void>;
 }
@@ -46,12 +48,6 @@ export interface Serving {
  * @throws GatewayError or RequestError config.invalid, embedded.failed, store.unreachable; the listen error
  */
 export async function serve(config: Config, options: ServeOptions): Promise<Serving> {
-  if (config.workers !== 1) {
-    throw new RequestError(
-      'config.invalid',
-      'workers: this version relays in one process; leave it out or set it to 1',
-    );
-  }
   const teardown = new Teardown(options.log);
   try {
     return await start(config, options, teardown);
@@ -70,10 +66,15 @@ async function start(config: Config, { readyFile, log }: ServeOptions, teardown:
   if (embedded !== null) teardown.add('embedded PostgreSQL', () => embedded.close());
   const ground = await prepareGround(config, embedded);
   const services = await startServices(config, ground, teardown, { clock, log });
-  const group = await createGroup({ settings, services, fingerprintKey: newFingerprintKey(), clock, log });
+  const fingerprintKey = newFingerprintKey();
+  const group = await createGroup({ settings, services, fingerprintKey, clock, log });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const sql = await serveHere({ settings, ground, services, group, registry, clock, log });
+  const sqlOptions = { settings, ground, services, group, registry, clock, log };
+  const count = config.workers;
+  const sql = await (count === 1
+    ? serveHere(sqlOptions)
+    : byWorkers({ ...sqlOptions, count, fingerprintKey }));
   teardown.add('SQL side', async () => {
     await sql.drain(0);
     await sql.close();
@@ -108,8 +109,15 @@ async function start(config: Config, { readyFile, log }: ServeOptions, teardown:
   return {
     info,
     reload: (read) => reload(read ?? settings.current, { settings, sql, http, log }),
+    reopenLog: () => sql.reopenLog(),
     stop: () => teardown.run(),
   };
+}
+
+/** Nobody else needs its code. */
+async function byWorkers(options: CrewOptions): Promise<SqlSide> {
+  const { serveByWorkers } = await import('./workers/crew.ts');
+  return serveByWorkers(options);
 }
 
 async function startServices(

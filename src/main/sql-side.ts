@@ -32,6 +32,8 @@ export interface SqlSide {
    * @throws GatewayError or RequestError config.invalid
    */
   prepare(next: Config, certificates: CertificateFiles | null): Promise<() => void>;
+  /** The log's file was moved away. */
+  reopenLog(): void;
   /** Takes no more clients; ends idle sessions now and busy ones when they are done, or after `graceMs`. */
   drain(graceMs: number): Promise<void>;
   /** Ends at once what is left. */
@@ -58,6 +60,8 @@ export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
     },
     metrics: () => registry.metrics(),
     prepare: (next, certificates) => relay.prepare(next, certificates),
+    // The one log of this process is its owner's.
+    reopenLog: () => undefined,
     drain(graceMs) {
       listener.stopAccepting();
       return relay.drain(graceMs);

@@ -49,6 +49,8 @@ export interface LiveSessions {
   /** How many run by each of these tokens (of one user); those without any are left out. */
   countByToken(tids: readonly string[], uid?: string): Promise<ReadonlyMap<string, number>>;
   flush(): Promise<void>;
+  /** Takes out the sessions of another process of this host that is known to be dead. */
+  buried(processId: number): Promise<void>;
   /** Flushes, takes this process's sessions out, and stops. */
   close(): Promise<void>;
 }

@@ -128,17 +128,24 @@ class StoreLiveSessions implements LiveSessions {
     this.#writing = null;
   }
 
+  /** Should it hit a live process of a namesake of this host, that one's next heartbeat writes all again. */
+  async buried(processId: number): Promise<void> {
+    const { db } = this.#store;
+    const own = db.deleteFrom('processes').where('host', '=', hostname());
+    await this.#takeOut(own.where('process_id', '=', processId));
+  }
+
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer?.cancel();
     while (this.#writing !== null) await this.#writing;
-    await this.#store.db
-      .deleteFrom('processes')
-      .where('process', '=', this.#process)
-      .execute()
-      .catch((error: unknown) =>
-        this.#log.warn({ error: describeError(error) }, 'live sessions not taken out'),
-      );
+    await this.#takeOut(this.#store.db.deleteFrom('processes').where('process', '=', this.#process));
+  }
+
+  async #takeOut(processes: { execute(): Promise<unknown> }): Promise<void> {
+    await processes.execute().catch((error: unknown) => {
+      this.#log.warn({ error: describeError(error) }, 'live sessions not taken out');
+    });
   }
 
   async #write(): Promise<void> {

@@ -60,15 +60,18 @@ test('two gateway processes on one store and engine serve the same users', async
   }
 });
 
-test('a gateway that is told to stop leaves nothing behind', async () => {
-  const gateway = await startGatewayProcess();
-  try {
-    const ada = await gateway.addUser('ada');
-    await withClient(gateway.clientConfig('ada', ada.password), (client) => client.query('SELECT 1'));
-    expect(await gateway.end('SIGTERM')).toBe(0);
-    const sessions = `SELECT count(*)::integer FROM pg_stat_activity WHERE datname = '${gateway.engine.name}' AND pid <> pg_backend_pid()`;
-    expect(await queryOne(gateway.engine.url, sessions)).toBe(0);
-  } finally {
-    await gateway.stop();
-  }
-});
+test.each(['1', '2'])(
+  'a gateway that is told to stop leaves nothing behind, workers = %s',
+  async (workers) => {
+    const gateway = await startGatewayProcess({ workers });
+    try {
+      const ada = await gateway.addUser('ada');
+      await withClient(gateway.clientConfig('ada', ada.password), (client) => client.query('SELECT 1'));
+      expect(await gateway.end('SIGTERM')).toBe(0);
+      const sessions = `SELECT count(*)::integer FROM pg_stat_activity WHERE datname = '${gateway.engine.name}' AND pid <> pg_backend_pid()`;
+      expect(await queryOne(gateway.engine.url, sessions)).toBe(0);
+    } finally {
+      await gateway.stop();
+    }
+  },
+);

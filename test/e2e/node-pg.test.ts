@@ -1,12 +1,10 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
-import { connect as connectTcp, type Socket } from 'node:net';
-import { connect as connectTls } from 'node:tls';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { BIG_QUERY, CREATE_BIG, bigDigest, bigTableDigest } from '../support/big-table.ts';
 import { startClientGround, type ClientGround } from '../support/client-ground.ts';
+import { sendCancel } from '../support/cancel.ts';
 import { copyIn, copyOut } from '../support/copy.ts';
 import { untilAsleep } from '../support/engine-sessions.ts';
 import type { GatewayProcess } from '../support/gateway-process.ts';
@@ -26,11 +24,11 @@ const logIn: LogIn = async ({ gateway, user, secret, tls }) => {
   }
 };
 
-describe('node pg, login.method = cleartext', () => {
+describe('node pg, login.method = cleartext, by two workers', () => {
   let ground: ClientGround;
 
   beforeAll(async () => {
-    ground = await startClientGround('cleartext');
+    ground = await startClientGround('cleartext', { workers: '2' });
   });
   afterAll(() => ground.stop());
 
@@ -121,27 +119,4 @@ function* bigLines(): Generator<Buffer> {
     text = text.slice(65_537);
   }
   yield Buffer.from(text);
-}
-
-async function sendCancel(
-  { port, caFile }: GatewayProcess,
-  overTls: boolean,
-  processId: number,
-  key: number,
-): Promise<void> {
-  let socket: Socket = connectTcp(port, '127.0.0.1');
-  await once(socket, 'connect');
-  if (overTls) {
-    socket.write(Buffer.from([0, 0, 0, 8, 4, 210, 22, 47]));
-    await once(socket, 'data');
-    const secure = connectTls({ socket, ca: readFileSync(caFile), servername: 'localhost' });
-    await once(secure, 'secureConnect');
-    socket = secure;
-  }
-  const request = Buffer.from([0, 0, 0, 16, 4, 210, 22, 46, 0, 0, 0, 0, 0, 0, 0, 0]);
-  request.writeInt32BE(processId, 8);
-  request.writeInt32BE(key, 12);
-  socket.end(request);
-  socket.resume();
-  await once(socket, 'close');
 }

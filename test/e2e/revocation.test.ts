@@ -120,17 +120,20 @@ describe('a right that is taken away', () => {
 });
 
 describe('revocation with two gateways on one store', () => {
-  it('ends sessions on the one that did not hear the request', async () => {
-    const gateway = await startGatewayProcess();
-    try {
-      const ada = await gateway.addUser('ada');
-      const { tid, token } = await gateway.issueToken(ada);
-      const session = await open(gateway, '$token', token);
-      // By another process: the test's own services stand for the other replica.
-      await gateway.services.tokens.revoke(ADMIN, tid);
-      expect(await session.ended).toMatchObject({ code: '57P01' });
-    } finally {
-      await gateway.stop();
-    }
-  });
+  it.each(['1', '2'])(
+    'ends sessions on the one that did not hear the request, workers = %s',
+    async (workers) => {
+      const gateway = await startGatewayProcess({ workers });
+      try {
+        const ada = await gateway.addUser('ada');
+        const { tid, token } = await gateway.issueToken(ada);
+        const session = await open(gateway, '$token', token);
+        // By another process: the test's own services stand for the other replica.
+        await gateway.services.tokens.revoke(ADMIN, tid);
+        expect(await session.ended).toMatchObject({ code: '57P01' });
+      } finally {
+        await gateway.stop();
+      }
+    },
+  );
 });

@@ -1,0 +1,134 @@
+import { collectDefaultMetrics, Registry } from 'prom-client';
+import { unpackConfig } from '../../config/pack.ts';
+import { systemClock } from '../../core/clock.ts';
+import { Secret } from '../../core/secret.ts';
+import { openStore } from '../../store/store.ts';
+import { LiveSettings } from '../live-settings.ts';
+import { openLog, type OpenLog } from '../open-log.ts';
+import { createRelaySide, type RelaySide } from '../relay-side.ts';
+import { openServices } from '../services.ts';
+import { Teardown } from '../teardown.ts';
+import { Channel } from './channel.ts';
+import type { NewSettings, ParentSide, StartOrder, WorkerSide } from './protocol.ts';
+import { remoteGroup } from './remote-group.ts';
+
+/** A worker: a process that carries SQL sessions for the parent that forked it. */
+function main(): void {
+  // Signals are for the parent, which says what is to be done; a terminal sends them to the whole group.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) process.on(signal, () => undefined);
+  // Without its parent it would run on unseen.
+  process.on('disconnect', () => process.exit(0));
+  const worker = new Worker();
+  const channel: Channel<WorkerSide, ParentSide> = new Channel<WorkerSide, ParentSide>(process, {
+    asks: {
+      start: (order) => worker.start(order, channel),
+      ping: () => null,
+      cancel: (key) => worker.running.relay.cancel(key),
+      metrics: () => worker.running.registry.getMetricsAsJSON(),
+      prepare: (settings) => worker.prepare(settings),
+      async drain(graceMs) {
+        await worker.running.relay.drain(graceMs);
+        return null;
+      },
+      close: () => worker.close(),
+    },
+    news: {
+      commit: () => worker.commit(),
+      reopenLog: () => worker.running.opened.reopen(),
+      connection(number, socket) {
+        // Nothing was read from it; the first thing that happens to it is that somebody listens for its errors.
+        if (socket === null) channel.tell('closed', number);
+        else void worker.accept(number, socket, channel);
+      },
+    },
+  });
+}
+
+interface Running {
+  readonly settings: LiveSettings;
+  readonly relay: RelaySide;
+  readonly registry: Registry;
+  readonly opened: OpenLog;
+  readonly teardown: Teardown;
+}
+
+class Worker {
+  #running: Running | null = null;
+  #prepared: (() => void) | null = null;
+
+  get running(): Running {
+    if (this.#running === null) throw new Error('the worker has not been started');
+    return this.#running;
+  }
+
+  async start(order: StartOrder, channel: Channel<WorkerSide, ParentSide>): Promise<null> {
+    process.title = `patgate worker ${order.worker}`;
+    const settings = new LiveSettings(unpackConfig(order.config));
+    const opened = openLog(settings.current, order.worker);
+    const { log } = opened;
+    const clock = systemClock;
+    const teardown = new Teardown(log);
+    const store = openStore({ url: order.storeUrl, log, poolSize: order.storePoolSize });
+    teardown.add('store', () => store.close());
+    const services = openServices({ store, ...settings.current.login, clock, log });
+    teardown.add('services', () => services.close());
+    const registry = new Registry();
+    collectDefaultMetrics({ register: registry });
+    const embedded =
+      order.embedded === null ? null : { ...order.embedded, engineUrl: new Secret(order.embedded.engineUrl) };
+    const relay = await createRelaySide({
+      settings,
+      ground: { embedded, tls: order.certificates },
+      services,
+      group: remoteGroup(channel, order.fingerprintKey),
+      registry,
+      clock,
+      log,
+    });
+    teardown.add('sessions', () => relay.close());
+    this.#running = { settings, relay, registry, opened, teardown };
+    return null;
+  }
+
+  async accept(
+    number: number,
+    socket: Parameters<RelaySide['accept']>[0],
+    channel: Channel<WorkerSide, ParentSide>,
+  ): Promise<void> {
+    const { relay, opened } = this.running;
+    socket.on('error', (error) => opened.log.debug({ error: error.message }, 'client connection broke'));
+    try {
+      await relay.accept(socket, () => channel.tell('settled', number));
+    } catch (error) {
+      opened.log.error({ err: error }, 'a session ended by a defect');
+      socket.destroy();
+    } finally {
+      channel.tell('closed', number);
+    }
+  }
+
+  async prepare({ config, certificates }: NewSettings): Promise<null> {
+    const { relay, settings, opened } = this.running;
+    this.#prepared = null;
+    const next = unpackConfig(config);
+    const use = await relay.prepare(next, certificates);
+    this.#prepared = () => {
+      settings.replace(next);
+      use();
+      opened.log.level = next.log.level;
+    };
+    return null;
+  }
+
+  commit(): void {
+    this.#prepared?.();
+    this.#prepared = null;
+  }
+
+  async close(): Promise<null> {
+    await this.running.teardown.run();
+    return null;
+  }
+}
+
+main();

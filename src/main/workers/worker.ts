@@ -1,0 +1,110 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
+import type { CancelKey } from '../../session/cancel.ts';
+import type { Group } from '../group.ts';
+import { Channel } from './channel.ts';
+import type { ParentSide, StartOrder, WorkerSide } from './protocol.ts';
+import { Tickets } from './tickets.ts';
+
+const PROGRAM = fileURLToPath(new URL('./worker-process.js', import.meta.url));
+
+export interface WorkerDeps {
+  readonly group: Group;
+  /** Cancels a session of another worker, or passes the key on. */
+  readonly cancelElsewhere: (asked: CancelKey, not: Worker) => Promise<void>;
+}
+
+interface Connection {
+  readonly settled: () => void;
+  readonly ended: () => void;
+}
+
+/** A worker as its parent sees it. */
+export class Worker {
+  readonly channel: Channel<ParentSide, WorkerSide>;
+  /** With the exit code, or the signal's name. */
+  readonly exited: Promise<number | string>;
+  readonly #child: ChildProcess;
+  readonly #tickets: Tickets;
+  readonly #connections = new Map<number, Connection>();
+  #lastConnection = 0;
+
+  constructor({ group, cancelElsewhere }: WorkerDeps) {
+    this.#tickets = new Tickets(group);
+    this.#child = fork(PROGRAM, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+    this.channel = new Channel<ParentSide, WorkerSide>(this.#child, {
+      asks: {
+        admit: (attempt) => this.#tickets.admit(attempt),
+        take: (places) => this.#tickets.take(places),
+        cancel: async (asked) => {
+          await cancelElsewhere(asked, this);
+          return null;
+        },
+      },
+      news: {
+        guess: ({ ticket, outcome }) => this.#tickets.guessed(ticket, outcome),
+        release: (ticket) => this.#tickets.release(ticket),
+        settled: (number) => this.#connections.get(number)?.settled(),
+        closed: (number) => this.#closed(number),
+      },
+    });
+    this.exited = this.#untilExit();
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
+  }
+
+  /** How many connections it has. */
+  get load(): number {
+    return this.#connections.size;
+  }
+
+  /** @throws what keeps it from serving */
+  async start(order: StartOrder): Promise<void> {
+    await this.channel.ask('start', order);
+  }
+
+  /** Hands a connection over. Resolves when it has ended. */
+  serve(socket: Socket, settled: () => void): Promise<void> {
+    const number = ++this.#lastConnection;
+    return new Promise((ended) => {
+      this.#connections.set(number, { settled, ended });
+      this.channel.tell('connection', number, socket, () => this.#closed(number));
+    });
+  }
+
+  kill(): void {
+    this.#child.kill('SIGKILL');
+  }
+
+  /** Lets it close everything, and waits until it is gone. @param patienceMs then it is killed */
+  async end(patienceMs: number): Promise<void> {
+    const timer = setTimeout(() => this.kill(), patienceMs);
+    await this.channel.ask('close', null).catch(() => null);
+    if (this.#child.connected) this.#child.disconnect();
+    await this.exited;
+    clearTimeout(timer);
+  }
+
+  async #untilExit(): Promise<number | string> {
+    const how = await new Promise<number | string>((resolve) => {
+      this.#child.on('exit', (code, signal) => resolve(code ?? signal ?? ''));
+      // In place of 'exit', when a process could not be made at all.
+      this.#child.on('error', (error) => resolve(error.message));
+    });
+    this.#tickets.returnAll();
+    for (const number of [...this.#connections.keys()]) this.#closed(number);
+    return how;
+  }
+
+  #closed(number: number): void {
+    const connection = this.#connections.get(number);
+    this.#connections.delete(number);
+    connection?.ended();
+  }
+}
