@@ -59,6 +59,7 @@ const EXIT_OF_CODE: Partial<Record<ErrorCode, ExitCode>> = {
   'policy.no_privilege': EXIT.notPermitted,
   'config.invalid': EXIT.configuration,
   'store.unreachable': EXIT.unreachable,
+  'store.failed': EXIT.unreachable,
   'engine.unreachable': EXIT.unreachable,
   'engine.tls': EXIT.unreachable,
   'embedded.failed': EXIT.unreachable,

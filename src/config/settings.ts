@@ -106,6 +106,14 @@ export const SETTINGS = {
     ...store,
     help: 'Most connections to the store for queries, besides one that listens. Several workers have as many again, divided among them, with at least three each.',
   }),
+  'store.connect_timeout': setting(type.duration, '5s', {
+    ...store,
+    help: 'How long to wait for a connection to the store.',
+  }),
+  'store.query_timeout': setting(type.duration, '15s', {
+    ...store,
+    help: 'How long to wait for an answer of the store. When it is over, every connection to the store is opened anew.',
+  }),
 
   'login.method': setting(type.oneOf('scram-sha-256', 'cleartext'), 'scram-sha-256', {
     ...login,

@@ -245,6 +245,11 @@ export const ERROR_REFERENCE = {
     ...STORE_TROUBLE,
     remedy: 'store.url leads to a standby: let it name the primary (target_session_attrs=read-write).',
   },
+  'store.failed': {
+    ...STORE_TROUBLE,
+    remedy:
+      'The log has the store’s own error. Nothing that was acknowledged is lost; what waits is written when it works again.',
+  },
   'store.not_migrated': { ...STORE_TROUBLE, remedy: '`patgate migrate`.' },
   'store.newer': { ...STORE_TROUBLE, remedy: 'Run the newer version of patgate on this machine too.' },
   'store.conflict': { sqlStates: ['40001'], httpStatus: 409, remedy: 'Try again.' },

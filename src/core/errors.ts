@@ -65,6 +65,8 @@ export const ERROR_CODES = {
   // store
   'store.unreachable': 'The store could not be reached.',
   'store.read_only': 'The store is read-only.',
+  'store.failed':
+    'The store could not do its work: a full disk, no memory, an I/O error, a time limit of its own.',
   'store.not_migrated': 'The store lacks tables that this version needs: run patgate migrate.',
   'store.newer': 'The store was migrated by a newer version of patgate.',
   'store.conflict': 'Two changes met; one of them was not applied.',

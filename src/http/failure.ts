@@ -84,6 +84,7 @@ const TEXT: Partial<Record<ErrorCode, string>> = {
   'store.not_migrated': 'The store is not ready for this version. Try again later.',
   'store.newer': 'The store is not ready for this version. Try again later.',
   'store.conflict': 'The change met others. Try again.',
+  'store.failed': 'The store cannot do its work at the moment. Try again later.',
   'login.overloaded': 'Too many requests are waiting. Try again later.',
   'login.oauth_unavailable': 'The identity provider cannot be reached at the moment. Try again later.',
   'login.throttled': 'Too many failed attempts. Try again later.',

@@ -126,7 +126,13 @@ async function startServices(
   teardown: Teardown,
   { clock, log }: { readonly clock: Clock; readonly log: Log },
 ): Promise<Services> {
-  const store = openStore({ url: storeUrl.reveal(), log, poolSize: config.store.poolSize });
+  const store = openStore({
+    url: storeUrl.reveal(),
+    log,
+    poolSize: config.store.poolSize,
+    connectTimeoutMs: config.store.connectTimeout,
+    queryTimeoutMs: config.store.queryTimeout,
+  });
   teardown.add('store', () => store.close());
   await store.migrate();
   const { method, tokenUsers } = config.login;

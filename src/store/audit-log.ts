@@ -47,6 +47,8 @@ class AuditLog implements Audit {
   #hurry: () => void = () => undefined;
   #lost = 0;
   #closed = false;
+  /** The last row of the batch that was tried and may have been written, although no answer came. */
+  #unsure: Written | null = null;
 
   constructor({ store, clock, log }: AuditOptions) {
     this.#store = store;
@@ -67,7 +69,7 @@ class AuditLog implements Audit {
   async append(entries: AuditEntry | readonly AuditEntry[], trx: StoreTransaction): Promise<void> {
     const all = isOne(entries) ? [entries] : entries;
     for (let start = 0; start < all.length; start += BATCH) {
-      await this.#appendAll(all.slice(start, start + BATCH), trx);
+      await this.#insert(all.slice(start, start + BATCH), await lockHead(trx), trx);
     }
   }
 
@@ -113,10 +115,8 @@ class AuditLog implements Audit {
   async #writeAll(): Promise<void> {
     while (this.#waiting.length > 0) {
       if (this.#waiting.length < BATCH) await this.#linger();
-      const batch = this.#waiting.slice(0, BATCH);
       try {
-        await this.#store.transaction((trx) => this.#appendAll(batch, trx));
-        this.#waiting = this.#waiting.slice(batch.length);
+        await this.#writeBatch(this.#waiting.slice(0, this.#unsure?.count ?? BATCH));
         this.#retryMs = FIRST_RETRY_MS;
         this.#writtenAtMs = this.#clock.monotonicMs();
       } catch (error) {
@@ -148,24 +148,30 @@ class AuditLog implements Audit {
     });
   }
 
+  /** When the answer to COMMIT is lost, only the store knows whether the batch is in it: whoever tries again looks first. */
+  async #writeBatch(batch: readonly AuditEntry[]): Promise<void> {
+    await this.#store.transaction(async (trx) => {
+      const head = await lockHead(trx);
+      if (this.#unsure !== null && (await isThere(this.#unsure, trx))) return;
+      this.#unsure = await this.#insert(batch, head, trx);
+    });
+    this.#unsure = null;
+    this.#waiting = this.#waiting.slice(batch.length);
+  }
+
   #pause(): Promise<void> {
     const delayMs = this.#retryMs;
     this.#retryMs = Math.min(2 * this.#retryMs, LONGEST_RETRY_MS);
     return new Promise((resolve) => void this.#clock.after(delayMs, resolve));
   }
 
-  async #appendAll(entries: readonly AuditEntry[], trx: StoreTransaction): Promise<void> {
-    const head = await trx
-      .selectFrom('audit_head')
-      .select(['seq', 'hash'])
-      .where('id', '=', 1)
-      .forUpdate()
-      .executeTakeFirstOrThrow();
+  async #insert(entries: readonly AuditEntry[], head: Head, trx: StoreTransaction): Promise<Written | null> {
     const rows = chain(entries, head, this.#clock.now());
     const last = rows.at(-1);
-    if (last === undefined) return;
+    if (last === undefined) return null;
     await insertRows(rows, trx);
     await trx.updateTable('audit_head').set({ seq: last.seq, hash: last.hash }).where('id', '=', 1).execute();
+    return { seq: last.seq, hash: last.hash, count: rows.length };
   }
 }
 
@@ -184,6 +190,27 @@ async function insertRows(rows: readonly Insertable<AuditTable>[], trx: StoreTra
       actor_tid uuid, target_kind text, target_id text, target_name text, address text, application text, reason text,
       detail text, hash text
     )`.execute(trx);
+}
+
+interface Head {
+  readonly seq: number;
+  readonly hash: Buffer;
+}
+
+interface Written extends Head {
+  /** How many entries the batch had. */
+  readonly count: number;
+}
+
+/** Puts whoever appends in line, behind a transaction whose fate is not known yet. */
+function lockHead(trx: StoreTransaction): Promise<Head> {
+  const head = trx.selectFrom('audit_head').select(['seq', 'hash']).where('id', '=', 1);
+  return head.forUpdate().executeTakeFirstOrThrow();
+}
+
+async function isThere({ seq, hash }: Head, trx: StoreTransaction): Promise<boolean> {
+  const row = await trx.selectFrom('audit').select('hash').where('seq', '=', seq).executeTakeFirst();
+  return row?.hash.equals(hash) === true;
 }
 
 function isOne(entries: AuditEntry | readonly AuditEntry[]): entries is AuditEntry {

@@ -1,10 +1,10 @@
 import { DatabaseError } from 'pg';
-import { describeError, fatal, GatewayError } from '../core/errors.ts';
+import { describeError, fatal, GatewayError, type ClientFault } from '../core/errors.ts';
 
-const LOGINS_UNAVAILABLE = fatal(
-  '57P03',
-  'logins are unavailable: the token store cannot be used at the moment',
-);
+/** @param why what is wrong with the token store, for people who can not log in */
+function loginsUnavailable(why: string): ClientFault<'57P03'> {
+  return fatal('57P03', `logins are unavailable: the token store ${why}`);
+}
 
 /** Node's codes for a network that fails, and the texts of pg's own errors, which carry none. */
 const BROKEN_CODES = new Set([
@@ -21,10 +21,13 @@ const BROKEN_CODES = new Set([
 ]);
 const BROKEN_TEXTS =
   /connection terminated|timeout exceeded when trying to connect|timeout expired|query read timeout|connection error and is not queryable|client was closed|cannot use a pool after calling end/i;
+const TIMEOUT_TEXT = /query read timeout/i;
 const TLS_TEXTS = /SSL|TLS|certificate|self-signed/i;
 
 /** Classes of SQLSTATE after which this connection, or any to this server, is of no use. */
 const UNREACHABLE_STATES = /^(?:08|57P0|53300|28|3D000)/;
+/** A full disk, no memory, an I/O error, a time limit of the store's own: not the statement's fault. */
+const FAILED_STATES = /^(?:53|58|57014|55P03|25P03)/;
 
 const SERIALIZATION_FAILURE = '40001';
 const DEADLOCK = '40P01';
@@ -34,14 +37,14 @@ const INVALID_SCHEMA = '3F000';
 const UNIQUE_VIOLATION = '23505';
 
 /** What the store did wrong, in patgate's words; other errors come back as they are, but for row values. */
-export function storeError(error: unknown): unknown {
+export function storeError(error: unknown): Error {
   if (error instanceof GatewayError) return error;
   if (error instanceof DatabaseError) return fromServer(error);
   if (error instanceof AggregateError && error.errors.length > 0) return storeError(error.errors[0]);
   if (isBrokenConnection(error) || (error instanceof Error && TLS_TEXTS.test(error.message))) {
     return unreachable(describeError(error));
   }
-  return error;
+  return error instanceof Error ? error : new Error(String(error));
 }
 
 /** Whether the connection itself failed, so that the same statement may work on another one. */
@@ -50,6 +53,11 @@ export function isBrokenConnection(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
   return BROKEN_CODES.has(code) || BROKEN_TEXTS.test(error.message);
+}
+
+/** Whether the store did not answer in time. */
+export function isTimeout(error: unknown): boolean {
+  return error instanceof Error && TIMEOUT_TEXT.test(error.message);
 }
 
 /** Whether the store is one that takes no changes, such as a primary that was demoted. */
@@ -79,17 +87,25 @@ function fromServer(error: DatabaseError): Error {
     return new GatewayError(
       'store.read_only',
       `the store is read-only: ${error.message}`,
-      LOGINS_UNAVAILABLE,
+      loginsUnavailable('takes no changes at the moment'),
     );
   }
   if (state === UNDEFINED_TABLE || state === INVALID_SCHEMA) {
     return new GatewayError(
       'store.not_migrated',
       `the store lacks tables: run "patgate migrate" (${error.message})`,
-      LOGINS_UNAVAILABLE,
+      loginsUnavailable('is not set up'),
     );
   }
-  if (UNREACHABLE_STATES.test(state)) return unreachable(`${error.message} (SQLSTATE ${state})`);
+  const reason = `${error.message} (SQLSTATE ${state})`;
+  if (UNREACHABLE_STATES.test(state)) return unreachable(reason);
+  if (FAILED_STATES.test(state)) {
+    return new GatewayError(
+      'store.failed',
+      `the store failed: ${reason}`,
+      loginsUnavailable('cannot do its work at the moment'),
+    );
+  }
   // "Failing row contains (…)" shows keys of tokens; nothing that is logged may.
   error.detail = undefined;
   error.where = undefined;
@@ -97,5 +113,9 @@ function fromServer(error: DatabaseError): Error {
 }
 
 function unreachable(reason: string): GatewayError {
-  return new GatewayError('store.unreachable', `the store cannot be reached: ${reason}`, LOGINS_UNAVAILABLE);
+  return new GatewayError(
+    'store.unreachable',
+    `the store cannot be reached: ${reason}`,
+    loginsUnavailable('cannot be reached at the moment'),
+  );
 }

@@ -1,10 +1,11 @@
 import { sql } from 'kysely';
 import { LRUCache } from 'lru-cache';
-import type { Client, Notification } from 'pg';
-import type { Clock, Timer } from '../core/clock.ts';
+import type { Client, Notification, QueryResultRow } from 'pg';
+import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { EventBus, GatewayEvent, PublishedEvent } from './bus.ts';
+import { closeClient, cutOff } from './pool.ts';
 import type { Store, StoreTransaction } from './store.ts';
 
 export interface EventBusOptions {
@@ -25,9 +26,25 @@ const LONGEST_RETRY_MS = 2000;
 const MOST_PAYLOAD_BYTES = 7000;
 /** Transactions commit out of the order of their ids, so each look goes back so far. */
 const LOOK_BACK = '10 seconds';
+/** One row at least, which says whether this server still is the one that events come to. */
+const LOOK = `
+  select s.read_only, e.id, e.event
+  from (select current_setting('transaction_read_only') as read_only) s
+    left join patgate.events e on e.at > clock_timestamp() - interval '${LOOK_BACK}'
+  order by e.id`;
 const REMEMBERED = 20_000;
 const KEPT = '10 minutes';
 const POLLS_PER_PRUNE = 200;
+
+type Row = { readonly read_only: string } & (
+  { readonly id: string; readonly event: PublishedEvent } | { readonly id: null; readonly event: null }
+);
+
+interface Link {
+  readonly client: Client;
+  /** Why it is of no more use. */
+  lost: Error | null;
+}
 
 /** Starts listening at once; the first event a subscriber gets is `resync` when the connection stands. */
 export function createEventBus(options: EventBusOptions): EventBus {
@@ -47,12 +64,13 @@ class StoreEventBus implements EventBus {
   readonly #pollMs: number;
   readonly #listeners = new Set<(event: GatewayEvent) => void>();
   readonly #seen = new LRUCache<number, true>({ max: REMEMBERED });
-  #client: Client | null = null;
-  #timer: Timer | null = null;
   #retryMs = FIRST_RETRY_MS;
   #polls = 0;
   #closed = false;
-  #connecting: Promise<void> = Promise.resolve();
+  #running: Promise<void> = Promise.resolve();
+  /** Ends the pause under way: there is something to look for, or nothing more to wait for. */
+  #wake: () => void = () => undefined;
+  #wanted = false;
 
   constructor({ store, clock, log, pollMs }: EventBusOptions) {
     this.#store = store;
@@ -62,7 +80,7 @@ class StoreEventBus implements EventBus {
   }
 
   start(): void {
-    this.#connecting = this.#connect();
+    this.#running = this.#run();
   }
 
   async publish(event: PublishedEvent, trx?: StoreTransaction): Promise<void> {
@@ -88,79 +106,106 @@ class StoreEventBus implements EventBus {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#timer?.cancel();
-    await this.#connecting;
-    const client = this.#client;
-    this.#client = null;
-    await client?.end();
+    this.#wake();
+    await this.#running;
   }
 
-  async #connect(): Promise<void> {
-    try {
-      const client = await this.#store.connect();
-      if (this.#closed) {
-        await client.end();
+  /** One connection after the other. */
+  async #run(): Promise<void> {
+    for (;;) {
+      try {
+        await this.#listen();
         return;
+      } catch (error) {
+        if (this.#isClosed) return;
+        this.#log.warn({ error: describeError(error) }, 'no connection for events; trying again');
+        const delayMs = this.#retryMs;
+        this.#retryMs = Math.min(2 * delayMs, LONGEST_RETRY_MS);
+        await this.#pause(delayMs);
       }
-      client.on('error', () => this.#lost(client, 'connection broke'));
-      client.on('end', () => this.#lost(client, 'connection ended'));
-      client.on('notification', (notification) => this.#notified(notification));
-      this.#client = client;
-      if (await this.#store.hasNotify()) await client.query(`listen ${CHANNEL}`);
-      await this.#look(client, { deliver: false });
-      this.#retryMs = FIRST_RETRY_MS;
-      this.#emit({ kind: 'resync' });
-      this.#scheduleLook(client);
-    } catch (error) {
-      this.#log.warn({ error: describeError(error) }, 'no connection for events; trying again');
-      this.#lost(this.#client, null);
     }
   }
 
-  #lost(client: Client | null, reason: string | null): void {
-    if (this.#closed || client !== this.#client) return;
-    if (reason !== null) this.#log.warn({ reason }, 'lost the connection for events');
-    this.#client = null;
-    this.#timer?.cancel();
-    void client?.end().catch(() => undefined);
-    const delayMs = this.#retryMs;
-    this.#retryMs = Math.min(2 * delayMs, LONGEST_RETRY_MS);
-    this.#timer = this.#clock.after(delayMs, () => this.start());
+  /** @throws when the connection is lost; returns once the bus is closed */
+  async #listen(): Promise<void> {
+    const hasNotify = await this.#store.hasNotify();
+    const client = await this.#store.connect();
+    const link: Link = { client, lost: null };
+    const onLost = (error?: Error): void => {
+      link.lost ??= error ?? new Error('the connection ended');
+      this.#wake();
+    };
+    client.on('error', onLost);
+    client.on('end', onLost);
+    client.on('notification', (notification) => this.#notified(notification));
+    try {
+      if (hasNotify) await this.#ask(client, `listen ${CHANNEL}`);
+      await this.#look(client, { deliver: false });
+      this.#retryMs = FIRST_RETRY_MS;
+      this.#emit({ kind: 'resync' });
+      await this.#follow(link);
+    } finally {
+      await closeClient(client);
+    }
   }
 
-  #scheduleLook(client: Client): void {
-    if (this.#closed || client !== this.#client) return;
-    this.#timer = this.#clock.after(this.#pollMs, () => {
-      const silence = this.#clock.after(SILENCE_MS, () => this.#lost(client, 'no answer'));
-      this.#look(client, { deliver: true }).then(
-        () => {
-          silence.cancel();
-          this.#scheduleLook(client);
-        },
-        (error: unknown) => {
-          silence.cancel();
-          this.#lost(client, describeError(error));
-        },
-      );
+  async #follow(link: Link): Promise<void> {
+    for (;;) {
+      await this.#pause(this.#pollMs);
+      if (this.#isClosed) return;
+      if (link.lost !== null) throw link.lost;
+      await this.#look(link.client, { deliver: true });
+    }
+  }
+
+  get #isClosed(): boolean {
+    return this.#closed;
+  }
+
+  /** Waits for so long, or until there is a reason not to. */
+  async #pause(delayMs: number): Promise<void> {
+    if (this.#closed || this.#wanted) {
+      this.#wanted = false;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(delayMs, resolve);
+      this.#wake = () => {
+        timer.cancel();
+        resolve();
+      };
     });
+    this.#wake = () => undefined;
+    this.#wanted = false;
+  }
+
+  /** @throws also when there is no answer in time: a peer that vanished says nothing */
+  async #ask<R extends QueryResultRow>(client: Client, text: string): Promise<R[]> {
+    const silence = this.#clock.after(SILENCE_MS, () => cutOff(client));
+    try {
+      return (await client.query<R>(text)).rows;
+    } finally {
+      silence.cancel();
+    }
   }
 
   async #look(client: Client, { deliver }: { deliver: boolean }): Promise<void> {
-    const { rows } = await client.query<{ id: string; event: PublishedEvent }>(
-      `select id, event from patgate.events where at > clock_timestamp() - interval '${LOOK_BACK}' order by id`,
-    );
-    for (const { id, event } of rows) this.#take(Number(id), event, deliver);
+    const rows = await this.#ask<Row>(client, LOOK);
+    // What was the primary before a failover hears of nothing any more.
+    if (rows[0]?.read_only === 'on') throw new Error('the store takes no changes');
+    for (const { id, event } of rows) {
+      if (id !== null) this.#take(Number(id), event, deliver);
+    }
     this.#polls += 1;
     if (this.#polls % POLLS_PER_PRUNE === 0) {
-      await client.query(`delete from patgate.events where at < clock_timestamp() - interval '${KEPT}'`);
+      await this.#ask(client, `delete from patgate.events where at < clock_timestamp() - interval '${KEPT}'`);
     }
   }
 
   #notified({ payload }: Notification): void {
-    const client = this.#client;
     if (payload === undefined || payload === '') {
-      if (client !== null)
-        this.#look(client, { deliver: true }).catch(() => this.#lost(client, 'look failed'));
+      this.#wanted = true;
+      this.#wake();
       return;
     }
     const { id, event } = JSON.parse(payload) as { id: number | string; event: PublishedEvent };

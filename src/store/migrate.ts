@@ -1,11 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Kysely, PostgresDialect, sql } from 'kysely';
-import type pg from 'pg';
 import { fatal, GatewayError } from '../core/errors.ts';
 import { sqlState } from './errors.ts';
 import { MIGRATIONS } from './migrations/index.ts';
 import type { Migration } from './migrations/migration.ts';
-import { guardedPool } from './pool.ts';
+import type { StorePool } from './pool.ts';
 import { SCHEMA, type Database } from './schema.ts';
 import type { StoreTransaction } from './store.ts';
 
@@ -25,8 +24,8 @@ interface Bookkeeping {
  * @returns names of the steps that this call took
  * @throws GatewayError store.newer, store.unreachable, store.read_only
  */
-export async function migrate(pool: pg.Pool, migrations = MIGRATIONS): Promise<readonly string[]> {
-  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool: guardedPool(pool) }) });
+export async function migrate(pool: StorePool, migrations = MIGRATIONS): Promise<readonly string[]> {
+  const db = new Kysely<Database>({ dialect: new PostgresDialect({ pool }) });
   await prepareBookkeeping(db);
   const taken: string[] = [];
   for (const migration of migrations) {

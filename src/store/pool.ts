@@ -1,8 +1,10 @@
+import type { Socket } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import pg from 'pg';
 import type { Log } from '../core/log.ts';
 import { describeError } from '../core/errors.ts';
-import { isBrokenConnection, isReadOnly, storeError } from './errors.ts';
+import { isBrokenConnection, isReadOnly, isTimeout, storeError } from './errors.ts';
 
 export interface PoolOptions {
   /** `postgres://…`; may hold a password, so it is never logged. */
@@ -16,19 +18,130 @@ export interface PoolOptions {
 }
 
 const IDLE_TIMEOUT_MS = 60_000;
+/** A connection that carries nothing is asked whether anybody is there after so long. */
+const KEEP_ALIVE_MS = 10_000;
+/** A transaction whose process has vanished is undone by the store after so long: it may hold up all others. */
+const ABANDONED_AFTER_MS = 5000;
+/** How long a server may take to close its side when we close ours. */
+const CLOSE_TIMEOUT_MS = 500;
 
-export function createPool(options: PoolOptions): pg.Pool {
-  const pool = new pg.Pool({
-    ...clientConfig(options),
-    max: options.size,
-    idleTimeoutMillis: IDLE_TIMEOUT_MS,
-    ...(options.queryTimeoutMs === null ? {} : { query_timeout: options.queryTimeoutMs }),
-  });
-  // An idle connection that the server closes; the pool replaces it.
-  pool.on('error', (error) => {
-    options.log.debug({ reason: describeError(error) }, 'an idle connection to the store was lost');
-  });
-  return pool;
+/** Connections to the store that survive whatever happens to the store and to the network in front of it. */
+export class StorePool implements PostgresPool {
+  readonly #options: PoolOptions;
+  /** What is sent for BEGIN. */
+  readonly #begin: string;
+  #current: Generation;
+  readonly #ending: Promise<void>[] = [];
+
+  constructor(options: PoolOptions) {
+    this.#options = options;
+    this.#begin = beginStatement(options.queryTimeoutMs);
+    this.#current = new Generation(options);
+  }
+
+  /** Kysely's view: errors in patgate's words, and no connection given back that is of no further use. */
+  async connect(): Promise<PostgresPoolClient> {
+    const generation = this.#current;
+    const client = await generation.pool.connect().catch((error: unknown) => {
+      throw storeError(error);
+    });
+    return guardedClient(client, this.#begin, (error) => this.#failed(error, generation));
+  }
+
+  /** One statement on any connection; on another one, once, if the connection fails. For reads only. */
+  async read<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<Row[]> {
+    try {
+      const result = await this.#query<Row>(query).catch((error: unknown) => {
+        if (isBrokenConnection(error)) return this.#query<Row>(query);
+        throw error;
+      });
+      return result.rows;
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  async end(): Promise<void> {
+    this.#ending.push(this.#current.end());
+    await Promise.all(this.#ending);
+  }
+
+  async #query<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
+    const generation = this.#current;
+    try {
+      return await generation.pool.query<Row>(query);
+    } catch (error) {
+      this.#failed(error, generation);
+      throw error;
+    }
+  }
+
+  /**
+   * A server that does not answer on one connection has most likely vanished from all: an address that moved to another
+   * machine tells nobody. Nor does a primary that was demoted. So none that stands is used again, instead of failing on each.
+   */
+  #failed(error: unknown, generation: Generation): void {
+    if (!(isTimeout(error) || isReadOnly(error)) || generation !== this.#current) return;
+    this.#current = new Generation(this.#options);
+    const ended = generation.end();
+    this.#ending.push(ended);
+    void ended.then(() => this.#ending.splice(this.#ending.indexOf(ended), 1));
+  }
+}
+
+/** The connections that were opened since the store last fell silent. */
+class Generation {
+  readonly pool: pg.Pool;
+  readonly #clients = new Set<pg.PoolClient>();
+  #noneLeft: () => void = () => undefined;
+
+  constructor(options: PoolOptions) {
+    this.pool = new pg.Pool({
+      ...clientConfig(options),
+      max: options.size,
+      idleTimeoutMillis: IDLE_TIMEOUT_MS,
+      ...(options.queryTimeoutMs === null ? {} : { query_timeout: options.queryTimeoutMs }),
+    });
+    this.pool.on('connect', (client) => {
+      this.#clients.add(client);
+      // Nobody else listens while the connection is lent, and an error that nobody hears ends the process.
+      client.on('error', (error) => {
+        options.log.debug({ reason: describeError(error) }, 'a connection to the store was lost');
+      });
+    });
+    this.pool.on('remove', (client) => {
+      this.#clients.delete(client);
+      if (this.#clients.size === 0) this.#noneLeft();
+    });
+    this.pool.on('error', () => undefined);
+  }
+
+  /** Waits for the statements that run, but not for servers that are not there to say goodbye to. */
+  async end(): Promise<void> {
+    await this.pool.end();
+    if (this.#clients.size === 0) return;
+    const abort = new AbortController();
+    const allGone = new Promise<void>((resolve) => {
+      this.#noneLeft = resolve;
+    });
+    const timeUp = delay(CLOSE_TIMEOUT_MS, undefined, { signal: abort.signal }).catch(() => undefined);
+    await Promise.race([allGone, timeUp]);
+    abort.abort();
+    for (const client of this.#clients) cutOff(client);
+  }
+}
+
+/** Closes a connection of its own, whether or not anybody is there to close the other side. */
+export async function closeClient(client: pg.Client): Promise<void> {
+  const timer = setTimeout(() => cutOff(client), CLOSE_TIMEOUT_MS);
+  await client.end().catch(() => undefined);
+  clearTimeout(timer);
+}
+
+/** Drops a connection without a word. */
+export function cutOff(client: pg.ClientBase): void {
+  // Not in pg's types, but what its own pool does with a connection that takes too long.
+  (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
 }
 
 /** Options that a single connection and those of a pool share. */
@@ -40,42 +153,47 @@ export function clientConfig(
     connectionTimeoutMillis: options.connectTimeoutMs,
     application_name: options.applicationName,
     keepAlive: true,
+    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
     types: storeTypes(),
   };
 }
 
-/** Kysely's view of the pool: errors in patgate's words, and no connection given back that is of no further use. */
-export function guardedPool(pool: pg.Pool): PostgresPool {
-  const guards = new WeakMap<pg.PoolClient, PostgresPoolClient>();
-  return {
-    async connect() {
-      const client = await pool.connect().catch((error: unknown) => {
-        throw storeError(error);
-      });
-      const guard = guards.get(client) ?? guardedClient(client);
-      guards.set(client, guard);
-      return guard;
-    },
-    end: () => pool.end(),
-  };
+/** Local, and in one message with BEGIN: costs no round trip, and leaves nothing behind in a pooler's connection. */
+function beginStatement(queryTimeoutMs: number | null): string {
+  if (queryTimeoutMs === null) return 'begin';
+  const timeoutMs = Math.min(queryTimeoutMs, ABANDONED_AFTER_MS);
+  return `begin; set local idle_in_transaction_session_timeout = ${timeoutMs}`;
 }
 
-function guardedClient(client: pg.PoolClient): PostgresPoolClient {
-  let useless = false;
+function guardedClient(
+  client: pg.PoolClient,
+  begin: string,
+  onFailure: (error: unknown) => void,
+): PostgresPoolClient {
+  let useless: Error | null = null;
   const guard = {
     async query(sql: string, parameters: readonly unknown[]): Promise<unknown> {
+      if (useless !== null) {
+        // The connection is about to be closed, which rolls back too; a failure of ROLLBACK would hide the first one.
+        if (sql === 'rollback') return NO_ROWS;
+        throw useless;
+      }
       try {
-        return await client.query(sql, [...parameters]);
+        return await client.query(sql === 'begin' ? begin : sql, [...parameters]);
       } catch (error) {
-        useless ||= isBrokenConnection(error) || isReadOnly(error);
-        throw storeError(error);
+        const failure = storeError(error);
+        if (isBrokenConnection(error) || isReadOnly(error)) useless = failure;
+        onFailure(error);
+        throw failure;
       }
     },
-    release: () => client.release(useless),
+    release: () => client.release(useless !== null),
   };
   // Kysely's overload for cursors is left out: it is used only when a cursor class is configured.
   return guard as PostgresPoolClient;
 }
+
+const NO_ROWS = { command: 'ROLLBACK', rowCount: 0, rows: [] } as const;
 
 /** bigint as number: ids and milliseconds stay far below 2^53. */
 function storeTypes(): pg.TypeOverrides {

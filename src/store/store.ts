@@ -3,9 +3,9 @@ import { Kysely, PostgresDialect, sql, type Transaction } from 'kysely';
 import pg from 'pg';
 import { describeError, fatal, GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { isBrokenConnection, isRetryable, storeError } from './errors.ts';
+import { isRetryable, sqlState, storeError } from './errors.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
-import { clientConfig, createPool, guardedPool } from './pool.ts';
+import { clientConfig, closeClient, StorePool } from './pool.ts';
 import { SCHEMA, type Database } from './schema.ts';
 
 export type StoreTransaction = Transaction<Database>;
@@ -18,7 +18,7 @@ export interface StoreOptions {
   readonly poolSize?: number;
   /** 5,000 when left out. */
   readonly connectTimeoutMs?: number;
-  /** For any one statement; 15,000 when left out. */
+  /** For any one statement; 15,000 when left out. Then all connections are opened anew. */
   readonly queryTimeoutMs?: number;
   /** Shown in the store's pg_stat_activity. */
   readonly applicationName?: string;
@@ -56,19 +56,20 @@ const RETRY_MS = 10;
 
 /**
  * Opens the store; connects at the first use, so that this never fails.
- * Everything it gives throws GatewayError store.unreachable, store.read_only, store.not_migrated; transactions store.conflict.
+ * Everything it gives throws GatewayError store.unreachable, store.read_only, store.failed, store.not_migrated; transactions
+ * store.conflict.
  */
 export function openStore(options: StoreOptions): Store {
   const applicationName = options.applicationName ?? 'patgate';
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
   const base = { url: options.url, log: options.log, applicationName, connectTimeoutMs };
-  const pool = createPool({
+  const pool = new StorePool({
     ...base,
     size: options.poolSize ?? 10,
     queryTimeoutMs: options.queryTimeoutMs ?? 15_000,
   });
   const db = new Kysely<Database>({
-    dialect: new PostgresDialect({ pool: guardedPool(pool) }),
+    dialect: new PostgresDialect({ pool }),
   }).withSchema(SCHEMA);
   const hasNotify = once(() => probeNotify(db));
   const actions = new WeakMap<StoreTransaction, (() => void)[]>();
@@ -76,7 +77,7 @@ export function openStore(options: StoreOptions): Store {
 
   return {
     db,
-    read: (statement, values) => read(pool, statement, values),
+    read: (statement, values) => pool.read({ ...statement, values: [...values] }),
     async transaction(work) {
       await hasNotify();
       const todo: (() => void)[] = [];
@@ -98,7 +99,7 @@ export function openStore(options: StoreOptions): Store {
     connect: () => connectClient(base),
     hasNotify,
     async migrate() {
-      const patient = createPool({ ...base, size: 1, queryTimeoutMs: null });
+      const patient = new StorePool({ ...base, size: 1, queryTimeoutMs: null });
       return migrate(patient).finally(() => patient.end());
     },
     pendingMigrations: () => pendingMigrations(db),
@@ -107,23 +108,6 @@ export function openStore(options: StoreOptions): Store {
     },
     close: () => (closing ??= pool.end()),
   };
-}
-
-async function read<Row extends pg.QueryResultRow>(
-  pool: pg.Pool,
-  statement: Prepared,
-  values: readonly unknown[],
-): Promise<Row[]> {
-  const query = { ...statement, values: [...values] };
-  try {
-    const result = await pool.query<Row>(query).catch((error: unknown) => {
-      if (isBrokenConnection(error)) return pool.query<Row>(query);
-      throw error;
-    });
-    return result.rows;
-  } catch (error) {
-    throw storeError(error);
-  }
 }
 
 async function retried<T>(attempt: () => Promise<T>): Promise<T> {
@@ -155,9 +139,13 @@ async function connectClient(options: Parameters<typeof clientConfig>[0]): Promi
     await client.connect();
     return client;
   } catch (error) {
+    await closeClient(client);
     throw storeError(error);
   }
 }
+
+/** "No such function", "not permitted" and "not supported", which will be the same the next time. */
+const LACKS_NOTIFY = /^(?:42|0A)/;
 
 /** Tried rather than looked up: some compatible stores list the function and then refuse it. */
 async function probeNotify(db: Kysely<Database>): Promise<boolean> {
@@ -165,7 +153,7 @@ async function probeNotify(db: Kysely<Database>): Promise<boolean> {
     await sql`select pg_notify('patgate_probe', '')`.execute(db);
     return true;
   } catch (error) {
-    if (error instanceof pg.DatabaseError) return false;
+    if (LACKS_NOTIFY.test(sqlState(error) ?? '')) return false;
     throw error;
   }
 }

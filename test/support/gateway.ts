@@ -68,9 +68,13 @@ const ACTOR = systemActor('test');
 /**
  * A gateway in this process, on free ports, with nothing shared with other tests but the PostgreSQL server.
  * @param settings beside those that the test's surroundings need
+ * @param own ground that was prepared before, with settings of its own; it goes with the gateway
  */
-export async function startGateway(settings: GatewaySettings = {}): Promise<TestGateway> {
-  const ground = await prepareGround(settings);
+export async function startGateway(
+  settings: GatewaySettings = {},
+  own?: GatewayGround,
+): Promise<TestGateway> {
+  const ground = own ?? (await prepareGround(settings));
   const log = new MemoryLog();
   try {
     const loaded = loadConfig({ environment: ground.environment });
@@ -88,8 +92,14 @@ export async function startGateway(settings: GatewaySettings = {}): Promise<Test
   }
 }
 
-/** Databases, directory and variables for a gateway, which the caller starts. */
-export async function prepareGround(settings: GatewaySettings = {}): Promise<GatewayGround> {
+/**
+ * Databases, directory and variables for a gateway, which the caller starts.
+ * @param ways by which the gateway reaches them, when not directly
+ */
+export async function prepareGround(
+  settings: GatewaySettings = {},
+  ways: { readonly store?: (url: string) => string; readonly engine?: (url: string) => string } = {},
+): Promise<GatewayGround> {
   const [store, engine, dataDir] = await Promise.all([
     createDatabase('store'),
     createDatabase('engine'),
@@ -100,8 +110,8 @@ export async function prepareGround(settings: GatewaySettings = {}): Promise<Gat
     'listen.postgres': '127.0.0.1:0',
     'listen.http': '127.0.0.1:0',
     'listen.metrics': '127.0.0.1:0',
-    'store.url': store.url,
-    'engine.url': engine.socketUrl,
+    'store.url': ways.store?.(store.url) ?? store.url,
+    'engine.url': ways.engine?.(engine.url) ?? engine.socketUrl,
     'log.level': 'trace',
     ...settings,
   };

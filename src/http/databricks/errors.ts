@@ -30,6 +30,8 @@ const SHAPES: Partial<Record<ErrorCode, Shape>> = {
   'store.conflict': { status: 409, errorCode: 'RESOURCE_CONFLICT' },
   'store.unreachable': { status: 503, errorCode: 'TEMPORARILY_UNAVAILABLE' },
   'store.read_only': { status: 503, errorCode: 'TEMPORARILY_UNAVAILABLE' },
+  'store.failed': { status: 503, errorCode: 'TEMPORARILY_UNAVAILABLE' },
+  'store.not_migrated': { status: 503, errorCode: 'TEMPORARILY_UNAVAILABLE' },
   'login.overloaded': { status: 503, errorCode: 'TEMPORARILY_UNAVAILABLE' },
 };
 

@@ -48,6 +48,8 @@ const EXAMPLES: Record<SettingName, Example> = {
   'tls.key_file': { text: file, expected: file, with: { 'tls.cert_file': file } },
   'tls.ca_file': { text: file, expected: file },
   'store.url': { text: url, expected: url },
+  'store.connect_timeout': { text: '3s', expected: 3000 },
+  'store.query_timeout': { text: '1min', expected: 60_000 },
   'store.password': {
     text: 'p/w:%@',
     with: { 'store.url': url },
