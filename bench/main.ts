@@ -2,25 +2,35 @@
  * The product beside its peers. Rows of a table take turns in rounds, so that what else the machine does hits them all alike;
  * what is told is the median of the rounds with minimum and maximum, and ratios within the same round.
  *
- *   npm run bench -- --scenarios trips,logins --rounds 5 --seconds 1.5
+ *   npm run bench                                    everything, and writes bench/RESULTS.md
+ *   npm run bench -- --quick                         the same in three minutes
+ *   npm run bench -- --scenarios trips,logins --rows 'PgBouncer;patgate' --rounds 5 --seconds 1.5
  */
+import { execFileSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { prepareGround, type Ground } from './ground.ts';
+import { BenchRun } from './bench-run.ts';
+import { picture } from './picture.ts';
+import { report, verdictsOf } from './report.ts';
+import type { Scenario } from './scenarios/scenario.ts';
 import { SCENARIOS } from './scenarios/scenarios.ts';
-import type { Figures, Scenario } from './scenarios/scenario.ts';
-import { table } from './table.ts';
-import type { Running, Target } from './targets/target.ts';
+import { table, type Results } from './table.ts';
 import { allTargets } from './targets/targets.ts';
 
 const { values } = parseArgs({
   options: {
-    scenarios: { type: 'string', default: Object.keys(SCENARIOS).join(',') },
+    quick: { type: 'boolean', default: false },
+    /** Some of SCENARIOS, with commas; nothing is written to bench/ then, unless --write says so. */
+    scenarios: { type: 'string' },
+    write: { type: 'boolean', default: false },
     /** Only rows whose name has one of these in it, separated by semicolons. */
     rows: { type: 'string', default: '' },
-    rounds: { type: 'string', default: '5' },
-    seconds: { type: 'string', default: '1' },
+    rounds: { type: 'string' },
+    seconds: { type: 'string' },
+    'soak-seconds': { type: 'string' },
     verbose: { type: 'boolean', default: false },
     /** Runs the gateway. */
     node: { type: 'string', default: process.execPath },
@@ -29,49 +39,63 @@ const { values } = parseArgs({
   },
 });
 
+const [rounds, seconds, soakSeconds] = values.quick ? [2, 0.6, 10] : [3, 1, 60];
+const options = { rounds: Number(values.rounds ?? rounds), seconds: Number(values.seconds ?? seconds) };
 const targets = allTargets({
   program: join(process.cwd(), 'dist/cli/main.js'),
   node: values.node,
   nodeArgs: values['node-args'].split(';').filter(Boolean),
 });
-const scenarios = values.scenarios.split(',').flatMap((name) => {
+const scenarios = (values.scenarios?.split(',') ?? Object.keys(SCENARIOS)).flatMap((name) => {
   const made = SCENARIOS[name];
   if (made === undefined) throw new Error(`${name} is none of ${Object.keys(SCENARIOS).join(', ')}`);
-  return made(targets);
+  return made(targets, { quick: values.quick, soakSeconds: Number(values['soak-seconds'] ?? soakSeconds) });
 });
 
-const ground = await prepareGround();
-const running = new Map<Target, Running>();
+const [loadBefore = 0] = loadavg();
+const run = new BenchRun({
+  ...options,
+  rows: values.rows.split(';').filter(Boolean),
+  progress: (line) => {
+    if (values.verbose) console.error(line);
+  },
+});
+const stop = new AbortController();
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => {
+    stop.abort();
+    void run.close().finally(() => process.exit(1));
+  });
+}
+
+const results = new Map<Scenario, Results>();
 try {
-  for (const scenario of scenarios) console.log(table(scenario, await rounds(scenario, ground)));
-} finally {
-  for (const each of running.values()) await each.stop();
-  await ground.close();
-}
-
-async function rounds(scenario: Scenario, on: Ground): Promise<Map<string, Figures[]>> {
-  const results = new Map<string, Figures[]>();
-  const wanted = values.rows.split(';');
-  const rows = scenario.rows.filter(({ name }) => wanted.some((part) => name.includes(part)));
-  for (let round = 0; round < (scenario.rounds ?? Number(values.rounds)); round++) {
-    for (const row of rows) {
-      const place = await placeOf(row.target, on);
-      if (place === null) continue;
-      const figures = await row.run(place, Number(values.seconds));
-      results.set(row.name, [...(results.get(row.name) ?? []), figures]);
-      if (values.verbose) console.error(scenario.name, row.name, figures);
-    }
+  for (const scenario of scenarios) {
+    const found = await run.run(scenario);
+    if (stop.signal.aborted) break;
+    results.set(scenario, found);
+    console.log(table(scenario, found));
   }
-  return results;
+} finally {
+  if (!stop.signal.aborted) await run.close();
+}
+if (!stop.signal.aborted) {
+  for (const line of run.missing) console.error(`left out: ${line}`);
+  if (values.scenarios === undefined || values.write) write();
 }
 
-/** Starts a target when it is needed first. @returns null when it can not be run here */
-async function placeOf(target: Target, on: Ground): Promise<Running | null> {
-  const known = running.get(target);
-  if (known !== undefined) return known;
-  const missing = target.missing();
-  if (missing !== null) return null;
-  const place = await target.start(on);
-  running.set(target, place);
-  return place;
+function write(): void {
+  const folder = join(process.cwd(), 'bench');
+  const node = execFileSync(values.node, ['--version'], { encoding: 'utf8' }).trim();
+  const told = {
+    results,
+    ...options,
+    missing: [...run.missing],
+    tookSeconds: performance.now() / 1000,
+    node,
+    loadBefore,
+  };
+  writeFileSync(join(folder, 'RESULTS.md'), report(told));
+  writeFileSync(join(folder, 'results.svg'), picture(verdictsOf(told)));
+  console.log(`wrote ${join(folder, 'RESULTS.md')}`);
 }

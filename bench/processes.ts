@@ -11,24 +11,35 @@ const STOP_TIMEOUT_MS = 10_000;
 /** A process that was started for the benchmark and says where it listens. */
 export interface Started {
   readonly pid: number;
+  /** Its first line, where it is a module of ours. */
   readonly port: number;
   stop(): Promise<void>;
 }
 
-/** Runs a compiled module of the benchmark, which prints its port as its first line. */
-export async function startModule(
-  url: URL,
-  args: readonly string[] = [],
-  nodeArgs: readonly string[] = [],
-  env = {},
-): Promise<Started> {
-  const child = spawn(process.execPath, [...nodeArgs, url.pathname, ...args], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, ...env },
-  });
+/** A module of the benchmark in a process of its own. */
+export interface StartedModule extends Started {
+  /** Sends an empty line. @returns the number that it answers with */
+  ask(): Promise<number>;
+}
+
+/** Runs a compiled module of the benchmark, which prints a number, such as its port, when it is up. */
+export async function startModule(url: URL, args: readonly string[] = []): Promise<StartedModule> {
+  const child = spawn(process.execPath, [url.pathname, ...args], { stdio: ['pipe', 'pipe', 'inherit'] });
   const lines = createInterface({ input: child.stdout });
-  const [line] = (await Promise.race([once(lines, 'line'), failedEarly(child)])) as [string];
-  return { pid: pidOf(child), port: Number(line), stop: () => stop(child) };
+  const next = async (): Promise<number> => {
+    const [line] = (await once(lines, 'line')) as [string];
+    return Number(line);
+  };
+  const port = await Promise.race([next(), failedEarly(child)]);
+  return {
+    pid: pidOf(child),
+    port,
+    stop: () => stop(child),
+    ask: () => {
+      child.stdin.write('\n');
+      return next();
+    },
+  };
 }
 
 /** Runs a program that listens on `port` once it is up. */
@@ -85,6 +96,12 @@ export function cpuSeconds(pid: number): number {
 export function residentKb(pid: number): number {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
   return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? Number.NaN);
+}
+
+/** How many files and connections a process may have open. Linux only. */
+export function openFileLimit(): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  return Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? Number.NaN);
 }
 
 async function listening(port: number): Promise<void> {

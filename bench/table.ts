@@ -41,13 +41,13 @@ export function ratioTo(results: Results, figure: string, row: string, reference
 
 function cell(values: readonly number[]): string {
   const finite = values.filter(Number.isFinite);
-  if (finite.length === 0 || finite.every((value) => value === 0)) return '';
+  if (finite.length === 0) return '';
   const { median, min, max } = spread(finite);
   return finite.length === 1 ? digits(median) : `${digits(median)} (${digits(min)}–${digits(max)})`;
 }
 
 export function digits(value: number): string {
-  return value >= 100 ? String(Math.round(value)) : value.toPrecision(3);
+  return value >= 100 || value === 0 ? String(Math.round(value)) : value.toPrecision(3);
 }
 
 const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;

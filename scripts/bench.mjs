@@ -1,4 +1,4 @@
-// Compiles bench/ with what it uses of src/ to a temporary folder and runs it there.
+// Builds the product, compiles bench/ with what it uses of src/ to a temporary folder, and runs that.
 import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,8 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 const folder = mkdtempSync(join(tmpdir(), 'patgate-bench-'));
 process.on('exit', () => rmSync(folder, { recursive: true, force: true }));
 
+const build = join(root, 'scripts/build.mjs');
+execFileSync(process.execPath, [build, '--if-stale'], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 execFileSync(
   process.execPath,
   [
@@ -24,6 +26,7 @@ writeFileSync(join(folder, 'package.json'), '{"type":"module"}');
 symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'));
 
 const run = spawn(process.execPath, [join(folder, 'bench/main.js'), ...process.argv.slice(2)], {
+  cwd: root,
   stdio: 'inherit',
 });
 for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => run.kill(signal));

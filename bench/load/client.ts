@@ -90,6 +90,11 @@ export class LoadClient {
     });
   }
 
+  /** Calls `heard` whenever something comes. */
+  heed(heard: () => void): void {
+    this.#ear.heard = heard;
+  }
+
   /** Terminate, and waits until the connection is closed. */
   async leave(): Promise<void> {
     const closed = once(this.socket, 'close');

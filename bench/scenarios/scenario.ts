@@ -7,6 +7,8 @@ export type Figures = Readonly<Record<string, number>>;
 export interface Row {
   readonly name: string;
   readonly target: Target;
+  /** Started for this row alone, and stopped after it. */
+  readonly ownProcess?: boolean;
   run(place: Running, seconds: number): Promise<Figures>;
 }
 

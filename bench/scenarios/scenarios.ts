@@ -1,15 +1,28 @@
 import type { Targets } from '../targets/targets.ts';
 import { bulk } from './bulk.ts';
 import { logins } from './logins.ts';
+import { memory } from './memory.ts';
 import { roundTrips } from './round-trip.ts';
 import type { Scenario } from './scenario.ts';
+import { slowReaders } from './slow-readers.ts';
+import { soak } from './soak.ts';
+import { storm } from './storm.ts';
 
-/** By the name that the command line knows them by. */
-export const SCENARIOS: Readonly<Record<string, (targets: Targets) => readonly Scenario[]>> = {
-  logins: (targets) => [logins(targets, 'alone')],
-  'logins-asking': (targets) => [logins(targets, 'with a query')],
-  trips: (targets) =>
-    [8, 32].map((clients) => roundTrips(targets, { clients, engine: 'fake', protocol: 'simple' })),
+export interface ScenarioOptions {
+  /** How long the soak runs. */
+  readonly soakSeconds: number;
+  /** Without what is told by other rows as well. */
+  readonly quick: boolean;
+}
+
+type Make = (targets: Targets, options: ScenarioOptions) => readonly Scenario[];
+
+/** By the name that the command line knows them by, in the order in which they run. */
+export const SCENARIOS: Readonly<Record<string, Make>> = {
+  trips: (targets, { quick }) =>
+    (quick ? [8, 32] : [1, 8, 32, 128]).map((clients) =>
+      roundTrips(targets, { clients, engine: 'fake', protocol: 'simple' }),
+    ),
   bulk: (targets) => [
     bulk(targets, { engine: 'fake', direction: 'out' }),
     bulk(targets, { engine: 'fake', direction: 'in' }),
@@ -19,14 +32,20 @@ export const SCENARIOS: Readonly<Record<string, (targets: Targets) => readonly S
     bulk(targets, { engine: 'fake', direction: 'out', tls: true }),
     bulk(targets, { engine: 'fake', direction: 'in', tls: true }),
   ],
-  postgres: (targets) => [
-    ...[1, 8, 32, 128].flatMap((clients) =>
+  postgres: (targets, { quick }) =>
+    (quick ? [8] : [1, 8, 32, 128]).flatMap((clients) =>
       (['simple', 'prepared'] as const).map((protocol) =>
         roundTrips(targets, { clients, engine: 'bench', protocol }),
       ),
     ),
-    ...(['out', 'in'] as const).flatMap((direction) =>
+  copy: (targets) =>
+    (['out', 'in'] as const).flatMap((direction) =>
       (['wide', 'narrow'] as const).map((rows) => bulk(targets, { engine: 'bench', direction, rows })),
     ),
-  ],
+  logins: (targets) => [logins(targets, 'alone')],
+  'logins-asking': (targets) => [logins(targets, 'with a query')],
+  storm: (targets) => [storm(targets)],
+  memory: (targets) => [memory(targets)],
+  'slow-readers': (targets) => [slowReaders(targets)],
+  soak: (targets, { soakSeconds }) => [soak(targets, soakSeconds)],
 };

@@ -1,0 +1,114 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+import { LoadClient, query } from '../load/client.ts';
+import { startModule } from '../processes.ts';
+import { quantile } from '../statistics.ts';
+import type { Running } from '../targets/target.ts';
+import type { Targets } from '../targets/targets.ts';
+import type { StormOrder } from '../load/storm-process.ts';
+import type { Figures, Row, Scenario } from './scenario.ts';
+
+const STORM = new URL('../load/storm-process.js', import.meta.url);
+const LOGINS_PER_SECOND = 500;
+/** Sessions that work while others log in, each with a question every few milliseconds. */
+const SESSIONS = 16;
+const PAUSE_MS = 10;
+const PHASE_MS = 5000;
+
+const FIGURES = [
+  'median before, ms',
+  'p99 before, ms',
+  'median in the storm, ms',
+  'p99 in the storm, ms',
+  'rise of p99, times',
+  'event-loop delay p99, ms',
+  'logins/s',
+] as const;
+
+/** Running sessions while hundreds of clients a second log in, two of five of them with a wrong secret. */
+export function storm({ pgbouncer, patgate }: Targets): Scenario {
+  const row = (name: string, target: Row['target']): Row => ({ name, target, run: measure });
+  return {
+    name: `running sessions while ${LOGINS_PER_SECOND} logins a second come in`,
+    figures: FIGURES,
+    reference: null,
+    rounds: 2,
+    rows: [row('PgBouncer', pgbouncer), row('patgate', patgate)],
+  };
+}
+
+async function measure(place: Running): Promise<Figures> {
+  const workers = await Promise.all(Array.from({ length: SESSIONS }, () => Worker.start(place)));
+  try {
+    await delay(PHASE_MS / 5);
+    const before = await phase(workers);
+    const order: StormOrder = {
+      perSecond: LOGINS_PER_SECOND,
+      password: place.door('bench'),
+      token: place.tokens?.cleartext('bench') ?? null,
+    };
+    const started = await startModule(STORM, [JSON.stringify(order)]);
+    await delay(PHASE_MS / 5);
+    place.loop?.begin();
+    const loginsBefore = await started.ask();
+    const during = await phase(workers);
+    const logins = (await started.ask()) - loginsBefore;
+    const loopMs = place.loop === undefined ? Number.NaN : await place.loop.end();
+    await started.stop();
+    const [p99Before, p99During] = [quantile(before, 0.99), quantile(during, 0.99)];
+    return {
+      'median before, ms': quantile(before, 0.5),
+      'p99 before, ms': p99Before,
+      'median in the storm, ms': quantile(during, 0.5),
+      'p99 in the storm, ms': p99During,
+      'rise of p99, times': p99During / p99Before,
+      'event-loop delay p99, ms': loopMs,
+      'logins/s': (logins / PHASE_MS) * 1000,
+    };
+  } finally {
+    for (const worker of workers) worker.stop();
+  }
+}
+
+/** @returns how long questions of this phase took, sorted */
+async function phase(workers: readonly Worker[]): Promise<Float64Array> {
+  for (const worker of workers) worker.tookMs = [];
+  await delay(PHASE_MS);
+  return Float64Array.from(workers.flatMap(({ tookMs }) => tookMs)).sort();
+}
+
+const QUESTION = query('SELECT abalance FROM accounts WHERE aid = 12345');
+
+/** Asks, waits for the answer, pauses, asks again. */
+class Worker {
+  tookMs: number[] = [];
+  readonly #client: LoadClient;
+  #stopped = false;
+
+  private constructor(client: LoadClient) {
+    this.#client = client;
+  }
+
+  static async start(place: Running): Promise<Worker> {
+    const worker = new Worker(await LoadClient.open(place.door('fake')));
+    const ready = worker.#client.untilReady();
+    worker.#client.socket.write(QUESTION);
+    worker.#ask(await ready);
+    return worker;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#client.close();
+  }
+
+  #ask(length: number): void {
+    const startMs = performance.now();
+    this.#client.ask(QUESTION, length, () => {
+      this.tookMs.push(performance.now() - startMs);
+      setTimeout(() => {
+        if (!this.#stopped) this.#ask(length);
+      }, PAUSE_MS);
+    });
+  }
+}
