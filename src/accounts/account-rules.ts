@@ -18,10 +18,14 @@ export function checkName(name: string, what: 'user' | 'group', reserved: readon
     /[\p{C}\p{Zl}\p{Zp}]/u.test(name) ||
     name !== name.trim()
   ) {
-    throw invalid(`A ${what} name has 1 to ${LONGEST_NAME} printable characters and no blank at its ends.`);
+    throw invalid(
+      'name',
+      `A ${what} name has 1 to ${LONGEST_NAME} printable characters and no blank at its ends.`,
+    );
   }
   if (what === 'user' && (reserved.includes(name) || name.startsWith('$'))) {
     throw invalid(
+      'name',
       `"${name}" cannot be a user name: names that begin with $, and token user names, mean tokens.`,
     );
   }
@@ -29,28 +33,30 @@ export function checkName(name: string, what: 'user' | 'group', reserved: readon
 }
 
 /** @throws RequestError request.invalid */
-export function checkText(text: string | null, what: string): string | null {
+export function checkText(text: string | null, what: string, field: string | null = null): string | null {
   if (text === null || text === '') return null;
   if (text.length > LONGEST_TEXT || /\p{Cc}/u.test(text)) {
-    throw invalid(`${what} has at most ${LONGEST_TEXT} characters and no control characters.`);
+    throw invalid(field, `${what} has at most ${LONGEST_TEXT} characters and no control characters.`);
   }
   return text;
 }
 
 /** @throws RequestError request.invalid */
 export function checkEmail(email: string | null): string | null {
-  const text = checkText(email, 'An e-mail address');
-  if (text !== null && !/^[^\s@]+@[^\s@]+$/.test(text)) throw invalid(`"${text}" is not an e-mail address.`);
+  const text = checkText(email, 'An e-mail address', 'email');
+  if (text !== null && !/^[^\s@]+@[^\s@]+$/.test(text))
+    throw invalid('email', `"${text}" is not an e-mail address.`);
   return text;
 }
 
 /** @throws RequestError request.invalid */
 export function checkDatabases(databases: readonly string[] | null): readonly string[] | null {
   if (databases === null) return null;
-  if (databases.length > MOST_DATABASES) throw invalid(`At most ${MOST_DATABASES} databases can be named.`);
+  if (databases.length > MOST_DATABASES)
+    throw invalid('databases', `At most ${MOST_DATABASES} databases can be named.`);
   for (const name of databases) {
-    if (name === '') throw invalid('A database name cannot be empty.');
-    checkText(name, 'A database name');
+    if (name === '') throw invalid('databases', 'A database name cannot be empty.');
+    checkText(name, 'A database name', 'databases');
   }
   return [...new Set(databases)];
 }
@@ -62,11 +68,12 @@ export function checkDatabases(databases: readonly string[] | null): readonly st
 export function checkPassword(password: Secret): void {
   const text = password.reveal();
   if (text.length < SHORTEST_PASSWORD || text.length > LONGEST_PASSWORD) {
-    throw invalid(`A password has ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters.`);
+    throw invalid('password', `A password has ${SHORTEST_PASSWORD} to ${LONGEST_PASSWORD} characters.`);
   }
-  if (text.includes('\0')) throw invalid('A password cannot contain a NUL character.');
+  if (text.includes('\0')) throw invalid('password', 'A password cannot contain a NUL character.');
 }
 
-function invalid(message: string): RequestError {
-  return new RequestError('request.invalid', message);
+/** @param field by its name in the service; null: the caller knows */
+function invalid(field: string | null, message: string): RequestError {
+  return new RequestError('request.invalid', message, field === null ? {} : { field });
 }

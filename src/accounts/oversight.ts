@@ -1,5 +1,6 @@
+import { HOUR_MS } from '../core/duration.ts';
 import { RequestError } from '../core/errors.ts';
-import type { Audit, AuditQuery, AuditRow, AuditVerdict } from '../store/audit.ts';
+import type { Audit, AuditQuery, AuditRow, AuditVerdict, LoginCount } from '../store/audit.ts';
 import type { EventBus } from '../store/bus.ts';
 import type { ListedSession, LiveSessions, SessionCountQuery, SessionQuery } from '../store/live-sessions.ts';
 import type { Actor } from './actor.ts';
@@ -23,6 +24,8 @@ export interface Oversight {
   killSessions(actor: Actor, sids: readonly string[], reason?: string): Promise<void>;
   /** Newest first. */
   audit(actor: Actor, query?: AuditQuery): Promise<readonly AuditRow[]>;
+  /** Logins over the wire of the last `hours`, the one that runs now included. */
+  loginsPerHour(actor: Actor, hours: number, now: Date): Promise<readonly LoginCount[]>;
   verifyAudit(actor: Actor): Promise<AuditVerdict>;
 }
 
@@ -44,7 +47,9 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
     countSessions: async (actor, query) => sessions.count(visible(actor, query)),
     countByToken: async (actor, tids) => sessions.countByToken(tids, visible(actor).uid),
     async killSessions(actor, sids, reason = DEFAULT_REASON) {
-      const running = new Map((await list(actor, { limit: MAX_SESSIONS })).map((item) => [item.sid, item]));
+      const running = new Map(
+        (await list(actor, { sids, limit: MAX_SESSIONS })).map((item) => [item.sid, item]),
+      );
       const targets = [...new Set(sids)].map((sid) => {
         const session = running.get(sid);
         if (session === undefined)
@@ -64,6 +69,12 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
     async audit(actor, query) {
       demandPrivilege(actor, 'manage_all');
       return audit.list(query);
+    },
+    async loginsPerHour(actor, hours, now) {
+      demandPrivilege(actor, 'manage_all');
+      const thisHourMs = Math.floor(now.getTime() / HOUR_MS) * HOUR_MS;
+      const from = new Date(thisHourMs - (hours - 1) * HOUR_MS);
+      return audit.loginsPerHour(from, new Date(thisHourMs + HOUR_MS));
     },
     async verifyAudit(actor) {
       demandPrivilege(actor, 'manage_all');

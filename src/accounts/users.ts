@@ -36,13 +36,13 @@ export async function addUser(deps: AccountDeps, actor: Actor, user: NewUser): P
     name,
     kind,
     email: checkEmail(user.email ?? null),
-    display_name: checkText(user.displayName ?? null, 'A display name'),
+    display_name: checkText(user.displayName ?? null, 'A display name', 'displayName'),
     application_id: kind === 'service' ? checkUuid(user.applicationId ?? randomUUID()) : null,
     scram_salt: scram.salt,
     scram_iterations: scram.iterations,
     password,
-    engine_role: checkText(user.engineRole ?? null, 'An engine role'),
-    default_database: checkText(user.defaultDatabase ?? null, 'A database name'),
+    engine_role: checkText(user.engineRole ?? null, 'An engine role', 'engineRole'),
+    default_database: checkText(user.defaultDatabase ?? null, 'A database name', 'defaultDatabase'),
     databases: checkDatabases(user.databases ?? null),
     created_at: deps.clock.now(),
   };
@@ -101,10 +101,14 @@ export async function setUser(
   demandScope(actor, 'accounts');
   const changes = {
     ...(patch.email !== undefined && { email: checkEmail(patch.email) }),
-    ...(patch.displayName !== undefined && { display_name: checkText(patch.displayName, 'A display name') }),
-    ...(patch.engineRole !== undefined && { engine_role: checkText(patch.engineRole, 'An engine role') }),
+    ...(patch.displayName !== undefined && {
+      display_name: checkText(patch.displayName, 'A display name', 'displayName'),
+    }),
+    ...(patch.engineRole !== undefined && {
+      engine_role: checkText(patch.engineRole, 'An engine role', 'engineRole'),
+    }),
     ...(patch.defaultDatabase !== undefined && {
-      default_database: checkText(patch.defaultDatabase, 'A database name'),
+      default_database: checkText(patch.defaultDatabase, 'A database name', 'defaultDatabase'),
     }),
     ...(patch.databases !== undefined && { databases: checkDatabases(patch.databases) }),
   };
@@ -257,11 +261,12 @@ function checkUuid(text: string): string {
 }
 
 function taken(error: unknown, name: string): RequestError | null {
-  const conflict = (message: string) => new RequestError('request.conflict', message, { cause: error });
-  if (violates(error, 'users_name')) return conflict(`There is a user "${name}" already.`);
-  if (violates(error, 'users_email')) return conflict('Another user has that e-mail address.');
+  const conflict = (field: string, message: string) =>
+    new RequestError('request.conflict', message, { cause: error, field });
+  if (violates(error, 'users_name')) return conflict('name', `There is a user "${name}" already.`);
+  if (violates(error, 'users_email')) return conflict('email', 'Another user has that e-mail address.');
   if (violates(error, 'users_application_id_key'))
-    return conflict('Another service principal has that application id.');
+    return conflict('applicationId', 'Another service principal has that application id.');
   return null;
 }
 

@@ -2,8 +2,9 @@ import { sql, type Insertable } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { Audit, AuditEntry, AuditQuery, AuditRow } from './audit.ts';
-import { chain, rowOf } from './audit-chain.ts';
+import type { Audit, AuditEntry, AuditQuery, AuditRow, LoginCount } from './audit.ts';
+import { chain } from './audit-chain.ts';
+import { listAudit, loginsPerHour } from './audit-list.ts';
 import { pruneAudit, verifyAudit } from './audit-upkeep.ts';
 import type { AuditTable } from './schema.ts';
 import type { Store, StoreTransaction } from './store.ts';
@@ -21,8 +22,6 @@ const LINGER_MS = 50;
 const MOST_WAITING = 200_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
-const DEFAULT_LIMIT = 100;
-const MOST_ROWS = 1000;
 
 export function createAudit(options: AuditOptions): Audit {
   return new AuditLog(options);
@@ -73,22 +72,12 @@ class AuditLog implements Audit {
     }
   }
 
-  async list(query: AuditQuery = {}): Promise<readonly AuditRow[]> {
-    let rows = this.#store.db.selectFrom('audit').selectAll().orderBy('seq', 'desc');
-    const { action, outcome, uid, tid, from, before, beforeSeq } = query;
-    if (action !== undefined) rows = rows.where('action', '=', action);
-    if (outcome !== undefined) rows = rows.where('outcome', '=', outcome);
-    if (from !== undefined) rows = rows.where('at', '>=', from);
-    if (before !== undefined) rows = rows.where('at', '<', before);
-    if (beforeSeq !== undefined) rows = rows.where('seq', '<', beforeSeq);
-    if (uid !== undefined) {
-      rows = rows.where((row) => row.or([row('actor_uid', '=', uid), row('target_id', '=', uid)]));
-    }
-    if (tid !== undefined) {
-      rows = rows.where((row) => row.or([row('actor_tid', '=', tid), row('target_id', '=', tid)]));
-    }
-    const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
-    return (await rows.limit(limit).execute()).map(rowOf);
+  list(query: AuditQuery = {}): Promise<readonly AuditRow[]> {
+    return listAudit(this.#store, query);
+  }
+
+  loginsPerHour(from: Date, before: Date): Promise<readonly LoginCount[]> {
+    return loginsPerHour(this.#store, from, before);
   }
 
   verify(): ReturnType<Audit['verify']> {

@@ -68,6 +68,10 @@ export interface AuditQuery {
   readonly outcome?: AuditEntry['outcome'];
   /** Actor or target. */
   readonly uid?: string;
+  /** Name of who did it, exactly; also of those who were never proved to be anyone. */
+  readonly actor?: string;
+  /** Name or id of what it was done to, exactly. */
+  readonly target?: string;
   readonly tid?: string;
   readonly from?: Date;
   readonly before?: Date;
@@ -75,6 +79,16 @@ export interface AuditQuery {
   readonly limit?: number;
   /** Rows older than this one. */
   readonly beforeSeq?: number;
+}
+
+/** Logins over the wire in one hour that ended alike. */
+export interface LoginCount {
+  /** When the hour begins. */
+  readonly hour: Date;
+  /** How the login was proved; null where it was not. */
+  readonly method: string | null;
+  readonly outcome: AuditEntry['outcome'];
+  readonly count: number;
 }
 
 export type AuditVerdict =
@@ -99,6 +113,8 @@ export interface Audit {
   append(entries: AuditEntry | readonly AuditEntry[], trx: StoreTransaction): Promise<void>;
   /** Newest first. */
   list(query?: AuditQuery): Promise<readonly AuditRow[]>;
+  /** Hours without a login are left out; oldest first. */
+  loginsPerHour(from: Date, before: Date): Promise<readonly LoginCount[]>;
   /** Reads the whole chain. Finds a row that was changed, deleted or inserted. */
   verify(): Promise<AuditVerdict>;
   /** Removes rows older than that, leaving an anchor from which the rest still verifies. @returns how many */

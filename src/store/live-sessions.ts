@@ -28,12 +28,20 @@ export interface ListedSession extends LiveSession {
 export interface SessionQuery {
   readonly uid?: string;
   readonly tid?: string;
+  /** Only these. */
+  readonly sids?: readonly string[];
+  /** Part of the user's name, application, address, database, role or token label, in any case. */
+  readonly search?: string;
+  /** Those behind this one in the list. */
+  readonly before?: { readonly startedAt: Date; readonly sid: string };
   /** 1 to 10,000; 1,000 when left out. */
   readonly limit?: number;
 }
 
 export interface SessionCountQuery {
   readonly uid?: string;
+  /** As in a list. */
+  readonly search?: string;
   /** Only those that were opened with a token. */
   readonly byToken?: boolean;
 }

@@ -55,6 +55,17 @@ export async function readPolicy(db: Kysely<Database>): Promise<Policy> {
   return fromRow(await db.selectFrom('policy').selectAll().executeTakeFirstOrThrow());
 }
 
+export interface VersionedPolicy {
+  readonly policy: Policy;
+  /** Of the last change; 0: there was none. */
+  readonly version: number;
+}
+
+export async function readVersionedPolicy(db: Kysely<Database>): Promise<VersionedPolicy> {
+  const row = await db.selectFrom('policy').selectAll().executeTakeFirstOrThrow();
+  return { policy: fromRow(row), version: row.version };
+}
+
 /**
  * The policy, held still until the transaction ends: `share` for those who act by it, `update` for those who change it or
  * the privileges that go with it. Taken before any other row, so that no two transactions wait for each other.

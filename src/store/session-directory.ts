@@ -1,10 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
-import type { Insertable } from 'kysely';
+import type { Insertable, RawBuilder } from 'kysely';
 import { sql } from 'kysely';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
+import { isUuid } from '../core/uuid.ts';
 import type {
   ListedSession,
   LiveSession,
@@ -79,9 +80,15 @@ class StoreLiveSessions implements LiveSessions {
       .selectAll('s')
       .select(['p.host', 'p.process_id'])
       .orderBy('s.started_at', 'desc')
-      .orderBy('s.sid');
+      .orderBy('s.sid', 'desc');
     if (query.uid !== undefined) rows = rows.where('s.uid', '=', query.uid);
     if (query.tid !== undefined) rows = rows.where('s.tid', '=', query.tid);
+    if (query.sids !== undefined) rows = rows.where('s.sid', '=', anyOf(query.sids.filter(isUuid)));
+    if (query.search !== undefined) rows = rows.where(matches(query.search));
+    if (query.before !== undefined) {
+      const { startedAt, sid } = query.before;
+      rows = rows.where(sql<boolean>`(s.started_at, s.sid) < (${startedAt}, ${sid}::uuid)`);
+    }
     const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
     return (await rows.limit(limit).execute()).map((row) => ({
       ...sessionOf(row),
@@ -90,10 +97,11 @@ class StoreLiveSessions implements LiveSessions {
     }));
   }
 
-  async count({ uid, byToken = false }: SessionCountQuery): Promise<number> {
+  async count({ uid, search, byToken = false }: SessionCountQuery): Promise<number> {
     const { n } = await this.#listed()
       .select((eb) => eb.fn.countAll<number>().as('n'))
       .$if(uid !== undefined, (rows) => rows.where('s.uid', '=', uid ?? ''))
+      .$if(search !== undefined, (rows) => rows.where(matches(search ?? '')))
       .$if(byToken, (rows) => rows.where('s.tid', 'is not', null))
       .executeTakeFirstOrThrow();
     return n;
@@ -103,7 +111,7 @@ class StoreLiveSessions implements LiveSessions {
     if (tids.length === 0) return new Map();
     const rows = await this.#listed()
       .select((eb) => ['s.tid', eb.fn.countAll<number>().as('n')])
-      .where('s.tid', '=', sql<string>`any(${[...tids]}::uuid[])`)
+      .where('s.tid', '=', anyOf(tids))
       .$if(uid !== undefined, (some) => some.where('s.uid', '=', uid ?? ''))
       .groupBy('s.tid')
       .execute();
@@ -189,6 +197,14 @@ class StoreLiveSessions implements LiveSessions {
     );
     this.#heartbeatDueMs = this.#clock.monotonicMs() + HEARTBEAT_EVERY_MS;
   }
+}
+
+const anyOf = (ids: readonly string[]) => sql<string>`any(${[...ids]}::uuid[])`;
+
+function matches(search: string): RawBuilder<boolean> {
+  const escaped = search.replaceAll('\0', '').replace(/[\\%_]/g, '\\$&');
+  const anywhere = `%${escaped}%`;
+  return sql<boolean>`concat_ws(E'\n', s.user_name, s.application, s.address, s.database, s.role, s.label) ilike ${anywhere}`;
 }
 
 function rowOf(session: LiveSession, process: string): Insertable<LiveSessionsTable> {

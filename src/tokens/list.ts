@@ -15,7 +15,7 @@ type Condition = RawBuilder<unknown>;
 const DEFAULT_LIMIT = 100;
 const MOST_ROWS = 1000;
 const MOST_OFFSET = 100_000;
-const UNUSED_MS = 30 * DAY_MS;
+const UNUSED_MS = 90 * DAY_MS;
 const SOON_MS = 7 * DAY_MS;
 
 const OWNER_DISABLED = sql`(u.disabled_at is not null or u.removed_at is not null)`;
@@ -113,6 +113,7 @@ function conditions(actor: Actor, query: ListQuery, now: Date): Condition[] {
   const owner = visibleOwner(actor, query.owner);
   if (owner !== null) where.push(sql`t.uid = ${owner}`);
   if (query.createdBy !== undefined) where.push(sql`t.creator_uid = ${uuid(query.createdBy)}`);
+  if (query.tids !== undefined) where.push(sql`t.tid = any(${query.tids.map(uuid)}::uuid[])`);
   if (query.states !== undefined) where.push(...inStates(query.states, now));
   if (query.search !== undefined && query.search !== '') where.push(matches(query.search));
   if (query.quick !== undefined) where.push(quick(query.quick, now));
@@ -219,5 +220,5 @@ function within(what: string, value: number, least: number, most: number): numbe
 
 function uuid(text: string): string {
   if (isUuid(text)) return text;
-  throw new RequestError('request.invalid', `"${text.slice(0, 60)}" is no uid.`);
+  throw new RequestError('request.invalid', `"${text.slice(0, 60)}" is no id.`);
 }

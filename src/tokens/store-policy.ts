@@ -3,8 +3,14 @@ import type { Clock } from '../core/clock.ts';
 import { RequestError } from '../core/errors.ts';
 import type { Audit } from '../store/audit.ts';
 import type { EventBus } from '../store/bus.ts';
-import { changePolicy, lockPolicy, readPolicy, readPolicyChanges } from '../store/policy.ts';
-import type { Store } from '../store/store.ts';
+import {
+  changePolicy,
+  lockPolicy,
+  readPolicy,
+  readPolicyChanges,
+  readVersionedPolicy,
+} from '../store/policy.ts';
+import type { Store, StoreTransaction } from '../store/store.ts';
 import { checkPolicy } from './policy-rules.ts';
 import type { Policy, PolicyService } from './policy-service.ts';
 
@@ -36,11 +42,13 @@ export function createPolicyService({ store, clock, audit, bus }: PolicyDeps): P
       }
       return cached.policy;
     },
-    async set(actor, patch) {
+    current: () => readVersionedPolicy(store.db),
+    async set(actor, patch, expectedVersion) {
       demandPrivilege(actor, 'admin');
       demandScope(actor, 'accounts');
       const policy = await store.transaction(async (trx) => {
         const current = await lockPolicy(trx, 'update');
+        if (expectedVersion !== undefined) await demandVersion(trx, expectedVersion);
         const wanted = { ...current, ...patch };
         checkPolicy(wanted, patch);
         const by = { uid: actor.uid, name: actor.name, at: clock.now() };
@@ -63,4 +71,11 @@ export function createPolicyService({ store, clock, audit, bus }: PolicyDeps): P
       return readPolicyChanges(store, { limit, beforeVersion: query.beforeVersion });
     },
   };
+}
+
+/** Called under the lock. @throws RequestError request.conflict */
+async function demandVersion(trx: StoreTransaction, expected: number): Promise<void> {
+  const { version } = await readVersionedPolicy(trx);
+  if (version === expected) return;
+  throw new RequestError('request.conflict', 'The policy was changed by somebody else in the meantime.');
 }

@@ -49,10 +49,13 @@ export interface ListQuery {
   readonly owner?: string;
   /** uid of who made them. */
   readonly createdBy?: string;
+  /** Only these. */
+  readonly tids?: readonly string[];
   /** Left out: all. */
   readonly states?: readonly TokenStanding[];
   /** Part of the label, description, owner's name, or the beginning of the shown prefix; in any case. */
   readonly search?: string;
+  /** Unused means for 90 days, soon within 7. */
   readonly quick?: 'inactive_owners' | 'no_expiry' | 'unused' | 'expiring_soon';
   readonly createdFrom?: Date;
   readonly createdBefore?: Date;

@@ -63,6 +63,8 @@ const AuditQuery = z.object({
   action: z.enum(AUDIT_ACTIONS).optional(),
   outcome: z.enum(['ok', 'refused', 'failed']).optional(),
   uid: Uid.optional().openapi({ description: 'Who did it, or to whom.' }),
+  actor: z.string().max(250).optional().openapi({ description: 'Name of who did it.' }),
+  target: z.string().max(250).optional().openapi({ description: 'Name or id of what it was done to.' }),
   tid: z.guid().optional(),
   from: TimeParameter.optional(),
   before: TimeParameter.optional(),

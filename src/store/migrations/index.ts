@@ -1,6 +1,7 @@
 import { initial } from './0001-initial.ts';
 import { notices } from './0002-notices.ts';
+import { auditNames } from './0003-audit-names.ts';
 import type { Migration } from './migration.ts';
 
 /** In the order in which they are taken. */
-export const MIGRATIONS: readonly Migration[] = [initial, notices];
+export const MIGRATIONS: readonly Migration[] = [initial, notices, auditNames];

@@ -51,6 +51,34 @@ describe('live sessions', () => {
     await other.close();
   });
 
+  it('finds them by part of what they show, by id, and page by page', async () => {
+    const one = open();
+    const startedAt = new Date();
+    const all = ['Tableau 100%', 'psql', 'psql'].map((application) =>
+      session({ application, user: 'grace', startedAt }),
+    );
+    for (const item of all) one.opened(item);
+    await one.flush();
+    const sids = async (query: Parameters<typeof one.list>[0]) =>
+      (await one.list(query)).map(({ sid }) => sid);
+    expect(await sids({ search: 'eau 100%' })).toEqual([all[0]?.sid]);
+    expect(await one.count({ search: 'GRACE' })).toBe(3);
+    expect(await sids({ search: 'grace\npsql' })).toHaveLength(2);
+    expect(await sids({ search: '\\' })).toEqual([]);
+    expect(await sids({ sids: [all[1]?.sid ?? '', randomUUID(), 'no uuid'] })).toEqual([all[1]?.sid]);
+    const seen: string[] = [];
+    let before: Parameters<typeof one.list>[0] = { search: 'grace', limit: 2 };
+    for (;;) {
+      const page = await one.list(before);
+      const last = page.at(-1);
+      if (last === undefined) break;
+      seen.push(...page.map(({ sid }) => sid));
+      before = { ...before, before: last };
+    }
+    expect(seen.toSorted()).toEqual(all.map(({ sid }) => sid).toSorted());
+    await one.close();
+  });
+
   it('counts them, by user and by token', async () => {
     const one = open();
     const [uid, tid, other] = [randomUUID(), randomUUID(), randomUUID()];

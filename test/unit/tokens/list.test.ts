@@ -93,6 +93,13 @@ describe('what a list shows', () => {
     expect(await services.tokens.count(ROOT, query)).toBe(expected.length);
   });
 
+  it('lists those of given ids', async () => {
+    const [first] = (await services.tokens.list(ROOT, { search: 'live' })).items;
+    expect(await labels({ tids: [first?.tid ?? '', randomUUID()] })).toEqual(['live']);
+    expect(await labels({ tids: [] })).toEqual([]);
+    expect(await codeOf(labels({ tids: ['1'] }))).toBe('request.invalid');
+  });
+
   it('follows what changes, without a row being written', async () => {
     const { policy, accounts } = services;
     const states = async () =>
