@@ -9,7 +9,7 @@ import {
 } from './libpq-library.ts';
 
 /** A `PGconn *`, `PGresult *` or `PGcancelConn *`. */
-type Pointer = object | null;
+type Pointer = bigint | null;
 
 /** libpq-fe.h, ExecStatusType. */
 export const EXEC_STATUS = {
