@@ -3,6 +3,7 @@ import { RequestError } from '../core/errors.ts';
 import type { Audit, AuditQuery, AuditRow, AuditVerdict, LoginCount } from '../store/audit.ts';
 import type { EventBus } from '../store/bus.ts';
 import type { ListedSession, LiveSessions, SessionCountQuery, SessionQuery } from '../store/live-sessions.ts';
+import { checkText } from './account-rules.ts';
 import type { Actor } from './actor.ts';
 import { auditEntry, demandPrivilege } from './permission.ts';
 
@@ -46,7 +47,8 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
     sessions: async (actor, query) => list(actor, query),
     countSessions: async (actor, query) => sessions.count(visible(actor, query)),
     countByToken: async (actor, tids) => sessions.countByToken(tids, visible(actor).uid),
-    async killSessions(actor, sids, reason = DEFAULT_REASON) {
+    async killSessions(actor, sids, asked) {
+      const reason = checkText(asked ?? null, 'A reason') ?? DEFAULT_REASON;
       const running = new Map(
         (await list(actor, { sids, limit: MAX_SESSIONS })).map((item) => [item.sid, item]),
       );

@@ -14,7 +14,7 @@ export interface Tab {
   readonly page: Page;
   /** What the page's script threw and what the browser refused, such as by the content security policy. */
   readonly complaints: readonly string[];
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /** A window with its own cookies. */

@@ -9,23 +9,39 @@ import { loadAssets } from './assets.ts';
 import { PAGE_HEADERS, pageHeaders } from './headers.ts';
 import { caDownload } from './screens/ca.ts';
 import { connectScreen } from './screens/connect.ts';
+import { endSessionsScreen } from './screens/end-sessions.ts';
 import { myTokensScreen } from './screens/my-tokens.ts';
 import { newTokenScreen } from './screens/new-token.ts';
 import { revokeScreens } from './screens/revoke.ts';
+import { rotateScreen } from './screens/rotate.ts';
 import { signInScreens } from './screens/sign-in.ts';
+import { tokenDetailsScreen } from './screens/token-details.ts';
 import { html } from './ui/html.ts';
 import { frame } from './ui/layout.ts';
 import type { Web } from './web.ts';
 
-const PREFIXES = ['/', '/assets', '/ca.crt', '/connect', '/sign-in', '/sign-out', '/tokens', '/tokens.csv'];
+const PREFIXES = [
+  '/',
+  '/admin',
+  '/assets',
+  '/ca.crt',
+  '/connect',
+  '/sessions',
+  '/sign-in',
+  '/sign-out',
+  '/tokens',
+  '/tokens.csv',
+];
 
 /** The page for people and administrators: HTML that works without a script. */
 export function web(deps: HttpDeps, callers: Callers, signIn: SignIn): Facade {
   const assets = loadAssets();
   const shared: Web = { deps, callers, signIn, assets, publicUrl: deps.publicUrl };
   const routes = new Hono<HttpEnv>();
-  for (const prefix of PREFIXES) routes.use(prefix, pageHeaders());
-  for (const prefix of ['/tokens/*', '/admin/*']) routes.use(prefix, pageHeaders());
+  for (const prefix of PREFIXES) {
+    routes.use(prefix, pageHeaders());
+    if (prefix !== '/') routes.use(`${prefix}/*`, pageHeaders());
+  }
   routes.get('/', (c) => c.redirect('/tokens', 303));
   routes.route('/', assets.routes);
   caDownload(routes, shared);
@@ -33,6 +49,9 @@ export function web(deps: HttpDeps, callers: Callers, signIn: SignIn): Facade {
   myTokensScreen(routes, shared);
   newTokenScreen(routes, shared);
   revokeScreens(routes, shared);
+  rotateScreen(routes, shared);
+  tokenDetailsScreen(routes, shared);
+  endSessionsScreen(routes, shared);
   connectScreen(routes, shared);
   return {
     name: 'page',

@@ -5,6 +5,7 @@ const ONE = {
   'revoked-none': 'Nothing was revoked: those tokens were revoked already.',
   repeated: 'That token had been made before. Its secret was shown then, and can not be shown again.',
   saved: 'Saved.',
+  ended: 'The selected sessions are being closed. This list may be a second behind.',
 } as const;
 
 /** What was done just before this page, told by a word in its address: never by text from there. */

@@ -1,3 +1,4 @@
+import type { TokenView } from '../../../tokens/views.ts';
 import type { HttpDeps } from '../../deps.ts';
 import type { Visit } from '../visit.ts';
 
@@ -17,4 +18,20 @@ export async function whyNoToken(
     return 'You do not have the privilege “can use”. Ask an administrator for it.';
   }
   return null;
+}
+
+/** Why this token can not be rotated, and what to do; null: it can. */
+export async function whyNotRotate(
+  deps: Pick<HttpDeps, 'policy'>,
+  visit: Visit,
+  { state, rotatedTo }: TokenView,
+): Promise<string | null> {
+  if (rotatedTo !== null) return 'This token was rotated already. Rotate the one that replaced it.';
+  if (state === 'revoked' || state === 'expired') return `This token is ${state}. Generate a new one.`;
+  return whyNoToken(deps, visit);
+}
+
+/** Why this token can not be revoked; null: it can. */
+export function whyNotRevoke({ state }: TokenView): string | null {
+  return state === 'revoked' ? 'This token is revoked already.' : null;
 }

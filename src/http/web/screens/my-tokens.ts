@@ -168,15 +168,11 @@ function listing(data: Data): Html {
   })}`;
 }
 
-function rowActions({ tid, label }: TokenView): Html {
-  const revoke = action({
-    href: `/tokens/${tid}/revoke`,
-    text: 'Revoke',
-    kind: 'quiet',
-    label: `Revoke ${label}`,
-    dialog: true,
-  });
-  return revoke;
+function rowActions({ tid, label, state, rotatedTo }: TokenView): Html {
+  const open = (what: 'rotate' | 'revoke', text: string): Html =>
+    action({ href: `/tokens/${tid}/${what}`, text, kind: 'quiet', label: `${text} ${label}`, dialog: true });
+  return html`${state === 'live' && rotatedTo === null ? open('rotate', 'Rotate') : NOTHING}
+  ${open('revoke', 'Revoke')}`;
 }
 
 const NONE = {

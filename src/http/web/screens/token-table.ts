@@ -3,7 +3,7 @@ import { link } from '../link.ts';
 import { tokenBadge } from '../ui/badge.ts';
 import { html, NOTHING, type Html } from '../ui/html.ts';
 import { table, type Column } from '../ui/table.ts';
-import { relative, time } from '../ui/time.ts';
+import { relative, time, timeAs } from '../ui/time.ts';
 import { listParameters, type TokenList } from './token-query.ts';
 
 export interface TokenTableOptions {
@@ -89,28 +89,30 @@ function statusCell(token: TokenView, now: Date): Html {
 
 function lastUsedCell(token: TokenView, now: Date, sessions: ReadonlyMap<string, number>): Html {
   const { tid, lastUsedAt, lastUsedFrom, lastUsedApplication } = token;
-  if (lastUsedAt === null) return html`<span class="dim">Never</span>`;
   const live = sessions.get(tid) ?? 0;
+  const tag = live === 0 ? NOTHING : html`<span class="tag live">${live} live</span>`;
+  // The first use is written a moment after the session is there.
+  if (lastUsedAt === null) return live === 0 ? html`<span class="dim">Never</span>` : tag;
   const where = [lastUsedFrom, lastUsedApplication].filter((text) => text !== null && text !== '');
-  return html`<time
-      datetime="${lastUsedAt.toISOString()}"
-      title="${lastUsedAt.toISOString().slice(0, 19).replace('T', ' ')} UTC"
-      >${relative(lastUsedAt, now)}</time
-    >
-    ${live === 0 ? NOTHING : html` <span class="tag live">${live} live</span>`}
+  return html`${timeAs(lastUsedAt, relative(lastUsedAt, now))} ${tag}
     <div class="dim clip">${where.join(' · ')}</div>`;
 }
 
-function limitsCell({ databases, role, networks, maxSessions }: TokenView): Html {
-  const limits = [
+function limitsCell(token: TokenView): Html {
+  const limits = limitsText(token);
+  return limits.length === 0
+    ? html`<span class="dim">None</span>`
+    : html`<span class="limits">${limits.map((text) => html`<span>${text}</span>`)}</span>`;
+}
+
+/** Each thing that a token is limited to, in words. */
+export function limitsText({ databases, role, networks, maxSessions }: TokenView): readonly string[] {
+  return [
     ...(databases === null
       ? []
       : [`${databases.length === 1 ? 'database' : 'databases'} ${databases.join(', ')}`]),
     ...(role === null ? [] : [`role ${role}`]),
     ...(networks === null ? [] : [`from ${networks.join(', ')}`]),
-    ...(maxSessions === null ? [] : [`${maxSessions} ${maxSessions === 1 ? 'session' : 'sessions'}`]),
+    ...(maxSessions === null ? [] : [`${maxSessions} ${maxSessions === 1 ? 'session' : 'sessions'} at once`]),
   ];
-  return limits.length === 0
-    ? html`<span class="dim">None</span>`
-    : html`<span class="limits">${limits.map((text) => html`<span>${text}</span>`)}</span>`;
 }

@@ -15,10 +15,13 @@ export function timeText(date: Date): string {
 
 /** A moment, short; its title has it in full, and the script may add the reader's own time there. */
 export function time(date: Date, { withTime = true }: { readonly withTime?: boolean } = {}): Html {
+  return timeAs(date, withTime ? timeText(date) : dateText(date));
+}
+
+/** A moment in other words, such as "2 hours ago". */
+export function timeAs(date: Date, text: string): Html {
   const iso = date.toISOString();
-  return html`<time datetime="${iso}" title="${iso.slice(0, 19).replace('T', ' ')} UTC"
-    >${withTime ? timeText(date) : dateText(date)}</time
-  >`;
+  return html`<time datetime="${iso}" title="${iso.slice(0, 19).replace('T', ' ')} UTC">${text}</time>`;
 }
 
 const UNITS = [
