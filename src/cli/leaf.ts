@@ -16,11 +16,21 @@ export interface Leaf {
 /** A command that does something, as opposed to one that only has others below it. */
 export class LeafCommand extends Command {
   readonly examples: readonly string[];
+  readonly #configFlags: 'all' | 'store';
+  #isComplete = false;
 
-  constructor({ name, description, examples }: Leaf) {
+  constructor({ name, description, examples, configFlags }: Leaf) {
     super(name);
     this.description(description);
     this.examples = examples;
+    this.#configFlags = configFlags ?? 'store';
+  }
+
+  /** A hundred flags for each of thirty commands take a while to make: only the command that is run gets its own. */
+  override parseOptions(argv: string[]): ReturnType<Command['parseOptions']> {
+    if (!this.#isComplete) addConfigFlags(this, this.#configFlags);
+    this.#isComplete = true;
+    return super.parseOptions(argv);
   }
 }
 
@@ -28,7 +38,6 @@ export function addLeaf(parent: Command, leaf: Leaf): Command {
   const command = new LeafCommand(leaf).copyInheritedSettings(parent);
   parent.addCommand(command);
   if (leaf.hasOutput === true) command.addOption(outputOption());
-  addConfigFlags(command, leaf.configFlags ?? 'store');
   command.addHelpText('after', `\nExamples:\n${leaf.examples.map((each) => `  $ ${each}`).join('\n')}`);
   if (leaf.configFlags !== 'all') {
     command.addHelpText(

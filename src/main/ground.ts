@@ -1,9 +1,8 @@
 import { join } from 'node:path';
 import type { Config } from '../config/config.ts';
 import { systemClock } from '../core/clock.ts';
-import type { Log } from '../core/log.ts';
 import type { Secret } from '../core/secret.ts';
-import { ensureEmbedded, type Embedded } from '../embedded/embedded.ts';
+import type { Embedded } from '../embedded/embedded.ts';
 import { developmentNames, developmentTls } from '../tls/development.ts';
 import type { EmbeddedEngine } from './engine-options.ts';
 
@@ -21,12 +20,6 @@ export interface Ground {
   readonly embedded: EmbeddedEngine | null;
   /** Towards SQL clients; null: TLS is off. */
   readonly tls: CertificateFiles | null;
-}
-
-/** @returns null when store and engines are the operator's own; @throws RequestError embedded.failed */
-export async function embeddedFor(config: Config, log: Log): Promise<Embedded | null> {
-  if (config.store.url !== null && config.engines.size > 0) return null;
-  return ensureEmbedded({ dataDir: config.dataDir, log });
 }
 
 /** @throws the file system's error */

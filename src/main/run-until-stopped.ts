@@ -2,12 +2,16 @@ import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/config.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { openLog } from './open-log.ts';
+import type { Embedded } from '../embedded/embedded.ts';
+import type { OpenLog } from './open-log.ts';
 import { connectionRecipes } from './recipes.ts';
 import { serve, type Serving } from './serve.ts';
 
 export interface RunOptions {
   readonly readyFile: string | null;
+  readonly opened: OpenLog;
+  /** The embedded PostgreSQL, whose start has begun. */
+  readonly embedded: Promise<Embedded | null>;
   /** Gets the connection recipes once the gateway is ready. */
   readonly announce: (text: string) => void;
   /** Reads the configuration again, from where it came from. */
@@ -22,10 +26,10 @@ const EXIT_BY_SECOND_SIGNAL = 130;
  * change live.
  */
 export async function runUntilStopped(config: Config, options: RunOptions): Promise<void> {
-  const opened = openLog(config);
+  const { opened, embedded, readyFile } = options;
   const { log } = opened;
   const stop = stopSignals(log);
-  const serving = await serve(config, { readyFile: options.readyFile, log });
+  const serving = await serve(config, { readyFile, embedded, log });
   let reloading = Promise.resolve();
   const onReload = (): void => {
     opened.reopen();

@@ -4,14 +4,15 @@ import { changesOf } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { Embedded } from '../embedded/embedded.ts';
 import { newFingerprintKey } from '../login/throttle.ts';
 import { openStore } from '../store/store.ts';
 import { startJobs } from '../tokens/jobs.ts';
-import { mailChannel } from '../tokens/mail-channel.ts';
 import type { NoticeChannel } from '../tokens/notices.ts';
 import { webhookChannel } from '../tokens/webhook-channel.ts';
 import { ensureDemo } from './demo.ts';
-import { certificateFiles, embeddedFor, prepareGround, type Ground } from './ground.ts';
+import { embeddedFor } from './embedded-for.ts';
+import { certificateFiles, prepareGround, type Ground } from './ground.ts';
 import { createGroup } from './group.ts';
 import type { HttpSide } from './http-side.ts';
 import { LiveSettings } from './live-settings.ts';
@@ -23,6 +24,8 @@ import type { CrewOptions } from './workers/crew.ts';
 
 export interface ServeOptions {
   readonly readyFile: string | null;
+  /** The embedded PostgreSQL when its start has begun; begun here when left out. */
+  readonly embedded?: Promise<Embedded | null>;
   readonly log: Log;
 }
 
@@ -57,12 +60,13 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
   }
 }
 
-async function start(config: Config, { readyFile, log }: ServeOptions, teardown: Teardown): Promise<Serving> {
+async function start(config: Config, options: ServeOptions, teardown: Teardown): Promise<Serving> {
+  const { readyFile, log } = options;
   const clock = systemClock;
   const settings = new LiveSettings(config);
   // A third of all code: read while the embedded PostgreSQL starts.
   const httpSide = import('./http-side.ts');
-  const embedded = await embeddedFor(config, log);
+  const embedded = await (options.embedded ?? embeddedFor(config, log));
   if (embedded !== null) teardown.add('embedded PostgreSQL', () => embedded.close());
   const ground = await prepareGround(config, embedded);
   const services = await startServices(config, ground, teardown, { clock, log });
@@ -79,7 +83,8 @@ async function start(config: Config, { readyFile, log }: ServeOptions, teardown:
     await sql.drain(0);
     await sql.close();
   });
-  const jobs = startJobs({ ...services, channels: noticeChannels(config, clock), clock, log });
+  const channels = await noticeChannels(config, clock);
+  const jobs = startJobs({ ...services, channels, clock, log });
   teardown.add('jobs', () => jobs.close());
   let stopping = false;
   const { startHttpSide } = await httpSide;
@@ -176,13 +181,14 @@ function readyInfo(sql: SqlSide, http: HttpSide, ground: Ground, demo: ReadyInfo
 }
 
 /** How owners are told that a token is about to expire. */
-function noticeChannels(config: Config, clock: Clock): NoticeChannel[] {
+async function noticeChannels(config: Config, clock: Clock): Promise<NoticeChannel[]> {
   const { webhook, smtp, http } = config;
   const channels: NoticeChannel[] = [];
   if (webhook.url !== null && webhook.secret !== null) {
     channels.push(webhookChannel({ url: webhook.url, secret: webhook.secret, clock }));
   }
   if (smtp.url !== null && smtp.from !== null) {
+    const { mailChannel } = await import('../tokens/mail-channel.ts');
     channels.push(mailChannel({ url: smtp.url, from: smtp.from, pageUrl: http.publicUrl }));
   }
   return channels;

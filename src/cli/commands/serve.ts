@@ -21,9 +21,12 @@ export function addServe(program: Command, terminal: Terminal): void {
   );
   command.action(async (options: { readyFile?: string }) => {
     const { config } = configOf(command, terminal);
+    const { begin } = await import('../../main/begin.ts');
+    const begun = begin(config);
     // With all that it stands on, too much to load for any other command.
     const { runUntilStopped } = await import('../../main/run-until-stopped.ts');
     await runUntilStopped(config, {
+      ...begun,
       readyFile: options.readyFile ?? null,
       announce: (text) => terminal.stdout.write(text),
       reread: () => rereadConfig(command, terminal),

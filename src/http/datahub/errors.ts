@@ -1,5 +1,3 @@
-import type { GraphQLError } from 'graphql';
-import { createGraphQLError } from 'graphql-yoga';
 import type { ErrorCode } from '../../core/errors.ts';
 import { jsonAnswer, type ErrorAnswer } from '../facade.ts';
 import type { Failure } from '../failure.ts';
@@ -34,12 +32,6 @@ const EXTENSIONS: Partial<Record<ErrorCode, Extensions>> = {
 export function datahubError({ code, message }: Failure): { message: string; extensions: Extensions } {
   const extensions = EXTENSIONS[code] ?? { code: 500, type: 'SERVER_ERROR' };
   return { message: extensions.code === 403 ? UNAUTHORIZED : message, extensions };
-}
-
-/** What fails inside an operation is told in the answer of that operation, with HTTP status 200. */
-export function graphqlError(failure: Failure): GraphQLError {
-  const { message, extensions } = datahubError(failure);
-  return createGraphQLError(message, { extensions: { ...extensions } });
 }
 
 /** What fails before GraphQL is reached: no credential, a body that is no JSON. */
