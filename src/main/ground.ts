@@ -34,5 +34,7 @@ export async function certificateFiles(config: Config): Promise<CertificateFiles
   if (config.tls.mode === 'off') return null;
   const { certFile, keyFile, caFile } = config.tls;
   if (certFile !== null && keyFile !== null) return { certFile, keyFile, caFile };
-  return developmentTls(join(config.dataDir, 'tls'), { names: developmentNames(), now: systemClock.now() });
+  const { postgres, publicAddress } = config.listen;
+  const names = developmentNames([postgres.host, ...(publicAddress === null ? [] : [publicAddress.host])]);
+  return developmentTls(join(config.dataDir, 'tls'), { names, now: systemClock.now() });
 }

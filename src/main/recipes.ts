@@ -5,10 +5,10 @@ export function connectionRecipes(info: ReadyInfo): string {
   const { host, port } = info.postgres;
   const { demo, caFile } = info;
   const lines = [
-    `patgate is ready on ${host}:${port}${info.http === null ? '' : `, page and API on ${info.http.url}`}.`,
+    `patgate is ready on ${inUrl(host)}:${port}${info.http === null ? '' : `, page and API on ${info.http.url}`}.`,
   ];
   if (caFile !== null) lines.push(`CA certificate: ${caFile}`);
-  if (demo !== undefined) lines.push(...demoRecipes({ host, port, caFile, demo }));
+  if (demo !== undefined) lines.push(...demoRecipes({ host: connectable(host), port, caFile, demo }));
   return `${lines.join('\n')}\n`;
 }
 
@@ -19,32 +19,68 @@ interface Target {
   readonly demo: NonNullable<ReadyInfo['demo']>;
 }
 
-function demoRecipes({ host, port, caFile, demo }: Target): string[] {
-  const verified =
-    caFile === null ? 'sslmode=require' : `sslmode=verify-full&sslrootcert=${encodeURIComponent(caFile)}`;
-  const keywords =
-    caFile === null ? 'sslmode=require' : `sslmode=verify-full sslrootcert='${quoteKeyword(caFile)}'`;
-  const jdbc =
-    caFile === null ? 'sslmode=require' : `sslmode=verify-full&sslrootcert=${encodeURIComponent(caFile)}`;
-  const query = 'SELECT count(*) FROM orders';
+function demoRecipes(target: Target): string[] {
+  const { demo } = target;
+  const query = `-c ${shell('SELECT count(*) FROM orders')}`;
   return [
     '',
     `Demo user "${demo.user}", password ${demo.password}`,
     `Demo token ${demo.token}`,
     '',
     'By token (the user name $token means: the password is a token):',
-    `  psql 'postgresql://$token:${demo.token}@${host}:${port}/${demo.database}?${verified}' -c '${query}'`,
-    `  PGPASSWORD=${demo.token} psql "host=${host} port=${port} user='\\$token' dbname=${demo.database} ${keywords}" -c '${query}'`,
+    `  psql ${shell(uri(target, '$token'))} ${query}`,
+    `  PGPASSWORD=${demo.token} psql ${shell(keywords(target, '$token'))} ${query}`,
     'By user name, with the password or the token (over SCRAM, so neither crosses the wire):',
-    `  psql 'postgresql://${demo.user}:${demo.token}@${host}:${port}/${demo.database}?${verified}' -c '${query}'`,
+    `  psql ${shell(uri(target, demo.user))} ${query}`,
     'JDBC (DBeaver, Tableau and others):',
-    `  jdbc:postgresql://${host}:${port}/${demo.database}?user=$token&password=${demo.token}&${jdbc}`,
+    `  ${jdbc(target)}`,
     'ODBC (Power BI, Excel and others):',
-    `  Driver={PostgreSQL Unicode};Server=${host};Port=${port};Database=${demo.database};UID=$token;PWD=${demo.token};SSLmode=require`,
+    `  ${odbc(target)}`,
   ];
 }
 
-/** libpq's quoting inside single quotes. */
-function quoteKeyword(value: string): string {
-  return value.replace(/[\\']/g, (character) => `\\${character}`);
+function uri({ host, port, caFile, demo }: Target, user: string): string {
+  return `postgresql://${user}:${demo.token}@${inUrl(host)}:${port}/${demo.database}?${tlsQuery(caFile)}`;
+}
+
+function keywords({ host, port, caFile, demo }: Target, user: string): string {
+  const tls = caFile === null ? 'sslmode=require' : `sslmode=verify-full sslrootcert=${keywordValue(caFile)}`;
+  return `host=${host} port=${port} user=${user} dbname=${demo.database} ${tls}`;
+}
+
+function jdbc({ host, port, caFile, demo }: Target): string {
+  return `jdbc:postgresql://${inUrl(host)}:${port}/${demo.database}?user=$token&password=${demo.token}&${tlsQuery(caFile)}`;
+}
+
+/** What psqlodbc has no keyword for goes to libpq by `pqopt`. */
+function odbc({ host, port, caFile, demo }: Target): string {
+  const tls =
+    caFile === null ? 'SSLmode=require' : `SSLmode=verify-full;pqopt={sslrootcert=${keywordValue(caFile)}}`;
+  return `Driver={PostgreSQL Unicode};Server=${host};Port=${port};Database=${demo.database};UID=$token;PWD=${demo.token};${tls}`;
+}
+
+function tlsQuery(caFile: string | null): string {
+  return caFile === null
+    ? 'sslmode=require'
+    : `sslmode=verify-full&sslrootcert=${encodeURIComponent(caFile)}`;
+}
+
+/** Where this machine reaches a listener on every address. */
+function connectable(host: string): string {
+  if (host === '0.0.0.0') return '127.0.0.1';
+  return host === '::' ? '::1' : host;
+}
+
+function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** A value of libpq's keyword form. */
+function keywordValue(value: string): string {
+  return /^[^\s\\']+$/.test(value) ? value : `'${value.replace(/[\\']/g, String.raw`\$&`)}'`;
+}
+
+/** One word for a POSIX shell. */
+function shell(text: string): string {
+  return `'${text.replaceAll("'", String.raw`'\''`)}'`;
 }

@@ -30,10 +30,16 @@ const SERVER_DAYS = 365;
 /** A certificate is made anew when it would expire within this time. */
 const RENEW_DAYS = 30;
 
-/** `localhost`, its addresses, and this machine's name. */
-export function developmentNames(): string[] {
+/** Listening there means listening on every address. */
+const ANY_ADDRESS: ReadonlySet<string> = new Set(['0.0.0.0', '::']);
+
+/**
+ * `localhost`, its addresses, and this machine's name.
+ * @param more where clients are told to connect
+ */
+export function developmentNames(more: readonly string[] = []): string[] {
   const machine = hostname().toLowerCase();
-  const names = ['localhost', '127.0.0.1', '::1', machine];
+  const names = ['localhost', '127.0.0.1', '::1', machine, ...more.filter((name) => !ANY_ADDRESS.has(name))];
   return [...new Set(names)].filter((name) => isIP(name) !== 0 || isHostName(name));
 }
 

@@ -29,6 +29,11 @@ test('this machine’s names hold localhost, its addresses, and nothing twice', 
   expect(new Set(list).size).toBe(list.length);
 });
 
+test('names that clients are told to use are among them, if they can be in a certificate', () => {
+  const list = developmentNames(['10.0.0.5', 'sql.example.com', '0.0.0.0', '::', 'not a name']);
+  expect(list.slice(developmentNames().length)).toEqual(['10.0.0.5', 'sql.example.com']);
+});
+
 describe('a fresh directory', () => {
   test('gets an authority and a server certificate for every name', async () => {
     const files = await developmentTls(directory, { names, now });
