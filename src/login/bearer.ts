@@ -6,7 +6,7 @@ import type { OauthVerifier } from './oauth-verifier.ts';
 import { provedByOauth } from './proved.ts';
 import { authenticationFailed, LoginRefused, subjectOf, tlsRequired } from './refusal.ts';
 import { exchangeSasl, offerSasl } from './sasl.ts';
-import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
+import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome, type TriedClient } from './types.ts';
 
 const NOTHING = Buffer.alloc(0);
 /** The client's only answer to a failure (RFC 7628, section 3.2.3). */
@@ -19,7 +19,7 @@ type OauthDeps = LoginDeps & { readonly oauth: OauthVerifier };
  * @throws as `logInByBearer`; GatewayError `login.tls_required` (RFC 7628, section 4), `login.method_unavailable` where no
  *   identity provider is configured
  */
-export async function logInByOauth(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+export async function logInByOauth(client: TriedClient, deps: LoginDeps): Promise<LoginOutcome> {
   const { oauth } = deps;
   if (client.tls === null) throw tlsRequired(client);
   if (oauth === undefined) throw noProvider();
@@ -34,7 +34,7 @@ export async function logInByOauth(client: LoginClient, deps: LoginDeps): Promis
  *   `login.oauth_unavailable`
  */
 export async function logInByBearer(
-  client: LoginClient,
+  client: TriedClient,
   initial: Buffer,
   deps: OauthDeps,
 ): Promise<LoginOutcome> {
@@ -58,12 +58,13 @@ export async function logInByBearer(
  * @throws as `logInByBearer`
  */
 export async function logInByJwt(
-  client: LoginClient,
+  client: TriedClient,
   token: string,
   mechanism: 'cleartext' | 'oauthbearer',
   deps: OauthDeps,
 ): Promise<LoginOutcome> {
   const fingerprint = deps.throttle.fingerprint(client.startup.user, Buffer.from(token));
+  await client.mayTest();
   const verdict = await deps.oauth.verify(token);
   const subject = subjectOf(mechanism, fingerprint);
   if (!verdict.ok) throw rejected(client, 'login.oauth_rejected', verdict.reason, subject);

@@ -6,7 +6,7 @@ import { looksLikeJwt, type OauthVerifier } from './oauth-verifier.ts';
 import { askPassword } from './password-message.ts';
 import { provedByPassword, provedByToken } from './proved.ts';
 import { refused, requireEnabled, requireLive, subjectOf } from './refusal.ts';
-import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
+import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome, type TriedClient } from './types.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -14,7 +14,7 @@ const NOTHING = Buffer.alloc(0);
  * `$token`: the password is a token of ours or of the identity provider, and its owner is who logs in.
  * @throws LoginRefused `login.not_a_token`, `login.unknown_token`, as the token stands, or as `logInByJwt`; GatewayError as `askPassword`
  */
-export async function logInTokenInCleartext(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+export async function logInTokenInCleartext(client: TriedClient, deps: LoginDeps): Promise<LoginOutcome> {
   const secret = await askPassword(client);
   if (secret === null) return LEFT;
   const token = tokenText(secret);
@@ -30,7 +30,7 @@ export async function logInTokenInCleartext(client: LoginClient, deps: LoginDeps
  * @throws LoginRefused `login.unknown_user`, `login.wrong_secret`, `login.unknown_token`, `login.wrong_owner`,
  *   `login.owner_disabled`, or as the token stands; GatewayError as `askPassword` and the hasher
  */
-export async function logInNamedInCleartext(client: LoginClient, deps: LoginDeps): Promise<LoginOutcome> {
+export async function logInNamedInCleartext(client: TriedClient, deps: LoginDeps): Promise<LoginOutcome> {
   const secret = await askPassword(client);
   if (secret === null) return LEFT;
   const token = tokenText(secret);
@@ -54,12 +54,13 @@ function jwtText(secret: Buffer, { oauth }: LoginDeps): { text: string; oauth: O
 
 /** @param owner name or e-mail address of who must own it; null: anyone */
 async function byToken(
-  client: LoginClient,
+  client: TriedClient,
   text: string,
   owner: string | null,
   deps: LoginDeps,
 ): Promise<LoginOutcome> {
   const print = fingerprint(client, Buffer.from(text, 'latin1'), deps);
+  await client.mayTest();
   const found = await deps.credentials.byToken(tokenDigest(text));
   if (found === null) {
     const subject = subjectOf('cleartext', print);
@@ -81,8 +82,9 @@ async function isNamed(account: AccountCredentials, nameOrEmail: string, deps: L
   return (await deps.credentials.byName(nameOrEmail))?.account.uid === account.uid;
 }
 
-async function byPassword(client: LoginClient, secret: Buffer, deps: LoginDeps): Promise<LoginOutcome> {
+async function byPassword(client: TriedClient, secret: Buffer, deps: LoginDeps): Promise<LoginOutcome> {
   const { user } = client.startup;
+  await client.mayTest();
   const found = await deps.credentials.byName(user);
   const lane = deps.throttle.lane(client.peer.address);
   const right = await checkPassword(found?.account ?? null, secret, deps.hasher, lane);

@@ -5,8 +5,8 @@ import type { LoginClient } from './types.ts';
 const STEP_MS = 20;
 
 /** A client, and how to wait until it can not tell from the time what happened to what it sent last. */
-export interface TimedClient {
-  readonly client: LoginClient;
+export interface TimedClient<Client extends LoginClient> {
+  readonly client: Client;
   /** Resolves a whole number of steps after the client's last message. */
   readonly evenOut: () => Promise<void>;
 }
@@ -15,7 +15,7 @@ export interface TimedClient {
  * Refusals leave at fixed distances from the message that they answer, so that the number of a user's secrets, or that there is
  * no such user, does not show in microseconds.
  */
-export function timed(client: LoginClient, clock: Clock): TimedClient {
+export function timed<Client extends LoginClient>(client: Client, clock: Clock): TimedClient<Client> {
   let lastMessageMs = clock.monotonicMs();
   const next: LoginClient['reader']['next'] = async (options) => {
     const message = await client.reader.next(options);

@@ -5,7 +5,7 @@ import { askFor, type Asked } from './method.ts';
 import { logInNamedBySasl } from './named-sasl.ts';
 import { LoginRefused } from './refusal.ts';
 import { logInTokenByScram } from './token-scram.ts';
-import type { LoginClient, LoginDeps, LoginOutcome } from './types.ts';
+import type { LoginClient, LoginDeps, LoginOutcome, TriedClient } from './types.ts';
 
 /**
  * Asks a client for a secret and tells who it is.
@@ -21,7 +21,7 @@ export async function login(client: LoginClient, deps: LoginDeps): Promise<Login
     encrypted: client.tls !== null,
     guessable: asked.kind === 'named',
   });
-  const { client: timedClient, evenOut } = timed(client, deps.clock);
+  const { client: timedClient, evenOut } = timed({ ...client, mayTest: admission.mayTest }, deps.clock);
   try {
     const outcome = await ask(timedClient, asked, deps);
     if (outcome.kind === 'proved') admission.succeeded();
@@ -38,7 +38,7 @@ export async function login(client: LoginClient, deps: LoginDeps): Promise<Login
   }
 }
 
-function ask(client: LoginClient, asked: Asked, deps: LoginDeps): Promise<LoginOutcome> {
+function ask(client: TriedClient, asked: Asked, deps: LoginDeps): Promise<LoginOutcome> {
   switch (asked.kind) {
     case 'token':
       return logInTokenInCleartext(client, deps);

@@ -6,7 +6,7 @@ import { provedByPassword, provedByToken } from './proved.ts';
 import { refused, requireEnabled, requireLive, subjectOf, type LoginRefused } from './refusal.ts';
 import type { Chosen } from './sasl.ts';
 import { proveByScram, type ScramResult } from './scram.ts';
-import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
+import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome, type TriedClient } from './types.ts';
 
 /** One of a user's secrets: null stands for the password. */
 interface Candidate extends ServerKeys {
@@ -24,7 +24,7 @@ interface Found {
  *   the token stands; GatewayError as `proveByScram`
  */
 export async function logInNamedByScram(
-  client: LoginClient,
+  client: TriedClient,
   chosen: Chosen<ScramMechanism>,
   deps: LoginDeps,
 ): Promise<LoginOutcome> {

@@ -4,7 +4,7 @@ import type { ScramParameters, ServerKeys } from '../scram/keys.ts';
 import { acceptClientFirst, challenge, type ScramMechanism } from '../scram/server-exchange.ts';
 import { encodeBackend } from '../wire/backend.ts';
 import { exchangeSasl, type Chosen } from './sasl.ts';
-import type { LoginClient } from './types.ts';
+import type { LoginClient, TriedClient } from './types.ts';
 
 const NOTHING = Buffer.alloc(0);
 
@@ -35,10 +35,10 @@ export function scramMechanisms({ tls }: LoginClient): readonly ScramMechanism[]
  * @param chosen one of `scramMechanisms`
  * @param lookUp called once the client has said something well-formed
  * @returns null when the client closed instead of answering
- * @throws GatewayError `wire.malformed`, `login.scram_violation`, `login.channel_binding`, and what `lookUp` throws
+ * @throws GatewayError `wire.malformed`, `login.throttled`, `login.scram_violation`, `login.channel_binding`, and what `lookUp` throws
  */
 export async function proveByScram<Found>(
-  client: LoginClient,
+  client: TriedClient,
   { mechanism, data }: Chosen<ScramMechanism>,
   lookUp: () => Promise<ScramChallenge<Found>>,
 ): Promise<ScramResult<Found> | null> {
@@ -48,6 +48,7 @@ export async function proveByScram<Found>(
   const awaiting = challenge(initial, parameters);
   const response = await exchangeSasl(client, awaiting.reply);
   if (response === null) return null;
+  await client.mayTest();
   const done = scramStep(() => awaiting.finish(response, candidates));
   const name = mechanism === 'SCRAM-SHA-256-PLUS' ? 'scram-sha-256-plus' : 'scram-sha-256';
   if (done.matched === null) return { found, mechanism: name, matched: null, preface: NOTHING };

@@ -37,8 +37,13 @@ export interface Attempt {
   readonly guessable: boolean;
 }
 
-/** An attempt that was let in. One of its methods is to be called once, when it is over. */
+/** An attempt that was let in. One of `failed`, `succeeded` and `dropped` is to be called once, when it is over. */
 export interface Admission {
+  /**
+   * To be awaited right before a secret is tested, since others that were let in at the same time may have failed meanwhile.
+   * @throws GatewayError `login.throttled`
+   */
+  mayTest(): Promise<void>;
   /** @param fingerprint tells one wrong secret from another; null counts as one not seen before */
   failed(fingerprint: string | null): void;
   succeeded(): void;
@@ -69,6 +74,13 @@ interface Entry {
   pair: { readonly encrypted: boolean; readonly untilMs: number } | null;
 }
 
+/** The tests under way for one block and account. */
+interface Gate {
+  testing: number;
+  readonly waiting: (() => void)[];
+}
+
+const NOTHING_TAKEN = (): void => undefined;
 /** A stuck pool repeats one secret, a rollout two or three. */
 const REMEMBERED_SECRETS = 8;
 /** libpq and Npgsql try again at once when `sslmode` is `prefer` or `allow`. */
@@ -85,6 +97,7 @@ export class Throttle implements GuessGuard {
   readonly #clock: Clock;
   readonly #entries: LRUCache<string, Entry>;
   readonly #fingerprintKey: KeyObject;
+  readonly #gates = new Map<string, Gate>();
 
   /** @param fingerprintKey 32 bytes that die with the gateway; made when left out */
   constructor(
@@ -101,26 +114,70 @@ export class Throttle implements GuessGuard {
   /** @throws GatewayError `login.throttled` */
   admit(attempt: Attempt): Admission {
     const key = `${laneOf(attempt.address)} ${attempt.account.toLowerCase()}`;
-    const giveBack = this.#takeTurn(key, attempt.account);
+    const turn = this.#takeTurn(key, attempt.account);
+    const giveBack = turn ?? NOTHING_TAKEN;
+    let leave = NOTHING_TAKEN;
     return {
-      failed: (fingerprint) => this.#failed(key, attempt, fingerprint, giveBack),
-      succeeded: () => this.#succeeded(key, giveBack),
-      dropped: giveBack,
+      mayTest: async () => {
+        if (turn === null) leave = await this.#enter(key, attempt.account);
+      },
+      failed: (fingerprint) => {
+        this.#failed(key, attempt, fingerprint, giveBack);
+        leave();
+      },
+      succeeded: () => {
+        this.#succeeded(key, giveBack);
+        leave();
+      },
+      dropped: () => {
+        giveBack();
+        leave();
+      },
     };
   }
 
   /**
    * Takes the next turn at once, so that a hundred connections opened together are not a hundred guesses.
-   * @returns gives the turn back
+   * @returns gives the turn back; null when nobody has to take turns
    */
-  #takeTurn(key: string, account: string): () => void {
+  #takeTurn(key: string, account: string): (() => void) | null {
     const entry = this.#current(key);
-    if (entry === undefined || !isSlowed(entry)) return () => undefined;
+    if (entry === undefined || !isSlowed(entry)) return null;
     const nowMs = this.#clock.monotonicMs();
     if (nowMs < entry.blockedUntilMs) throw throttled(account, entry.blockedUntilMs - nowMs);
     entry.blockedUntilMs = nowMs + this.#waitMs(entry);
     return () => {
       entry.blockedUntilMs = nowMs;
+    };
+  }
+
+  /**
+   * Lets no more secrets be tested at once than there may be failures before guessing is slowed down; others wait for an
+   * outcome, which is a matter of milliseconds.
+   * @returns to be called when the outcome is known
+   */
+  async #enter(key: string, account: string): Promise<() => void> {
+    const gate: Gate = this.#gates.get(key) ?? { testing: 0, waiting: [] };
+    this.#gates.set(key, gate);
+    const next = (): void => {
+      if (gate.testing === 0 && gate.waiting.length === 0) this.#gates.delete(key);
+      gate.waiting.shift()?.();
+    };
+    for (;;) {
+      const entry = this.#current(key);
+      if (entry !== undefined && isSlowed(entry)) {
+        next();
+        throw throttled(account, entry.blockedUntilMs - this.#clock.monotonicMs());
+      }
+      const room = entry === undefined ? this.#options.free + 1 : entry.free + 1 - entry.failures;
+      if (gate.testing < room) break;
+      await new Promise<void>((resolve) => gate.waiting.push(resolve));
+    }
+    gate.testing += 1;
+    next();
+    return () => {
+      gate.testing -= 1;
+      next();
     };
   }
 
@@ -223,7 +280,7 @@ function isOtherHalf({ pair }: Entry, encrypted: boolean, nowMs: number): boolea
 
 /** Says what it is: it is said of accounts that do not exist just the same. */
 function throttled(account: string, waitMs: number): GatewayError {
-  const seconds = Math.ceil(waitMs / 1000);
+  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
   const wait = `${seconds} second${seconds === 1 ? '' : 's'}`;
   return new GatewayError(
     'login.throttled',

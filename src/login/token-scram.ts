@@ -3,14 +3,14 @@ import { provedByToken } from './proved.ts';
 import { refused, requireLive, subjectOf } from './refusal.ts';
 import { offerSasl } from './sasl.ts';
 import { proveByScram, scramMechanisms } from './scram.ts';
-import { LEFT, type LoginClient, type LoginDeps, type LoginOutcome } from './types.ts';
+import { LEFT, type LoginDeps, type LoginOutcome, type TriedClient } from './types.ts';
 
 /**
  * `$token.<tid>` over SCRAM: the token never crosses the wire. Dead tokens stay provable, so that the audit can name them.
  * @throws LoginRefused `login.unknown_token`, `login.wrong_secret`, or as the token stands; GatewayError as `proveByScram`
  */
 export async function logInTokenByScram(
-  client: LoginClient,
+  client: TriedClient,
   tid: string,
   deps: LoginDeps,
 ): Promise<LoginOutcome> {

@@ -6,7 +6,7 @@ import type { MessageReader } from '../wire/message-reader.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
 import type { OauthVerifier } from './oauth-verifier.ts';
-import type { GuessGuard } from './throttle.ts';
+import type { Admission, GuessGuard } from './throttle.ts';
 
 /** A client that has sent its start-up packet and waits to be asked for a secret. */
 export interface LoginClient {
@@ -16,6 +16,12 @@ export interface LoginClient {
   /** Null without TLS. The hash is null where none is defined for the certificate. */
   readonly tls: { readonly endPointHash: Buffer | null } | null;
   readonly peer: { readonly address: string };
+}
+
+/** A client whose attempt was let in. */
+export interface TriedClient extends LoginClient {
+  /** To be awaited right before a secret is tested. @throws GatewayError `login.throttled` */
+  readonly mayTest: Admission['mayTest'];
 }
 
 /** How named users log in. */

@@ -55,8 +55,10 @@ export interface WorkerSide extends Side {
 /** The process that listens, and decides what concerns all workers. */
 export interface ParentSide extends Side {
   readonly asks: {
-    /** Answers a ticket for `guess`. */
+    /** Answers a ticket for `mayTest` and `guess`. */
     readonly admit: readonly [Attempt, number];
+    /** With that ticket, right before a secret is tested. */
+    readonly mayTest: readonly [number, null];
     /** Answers a ticket for `release`. */
     readonly take: readonly [readonly Place[], number];
     readonly cancel: readonly [CancelKey, null];

@@ -19,6 +19,9 @@ export function remoteGroup(channel: Channel<WorkerSide, ParentSide>, fingerprin
         const ticket = await channel.ask('admit', attempt);
         const ended = (outcome: GuessOutcome): void => channel.tell('guess', { ticket, outcome });
         return {
+          mayTest: async () => {
+            await channel.ask('mayTest', ticket);
+          },
           failed: (fingerprint) => ended({ kind: 'failed', fingerprint }),
           succeeded: () => ended({ kind: 'succeeded' }),
           dropped: () => ended({ kind: 'dropped' }),

@@ -21,6 +21,11 @@ export class Tickets {
     return this.#last;
   }
 
+  /** @throws GatewayError login.throttled */
+  async mayTest(ticket: number): Promise<void> {
+    await this.#admissions.get(ticket)?.mayTest();
+  }
+
   guessed(ticket: number, outcome: GuessOutcome): void {
     const admission = this.#admissions.get(ticket);
     this.#admissions.delete(ticket);

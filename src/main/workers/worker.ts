@@ -39,6 +39,10 @@ export class Worker {
     this.channel = new Channel<ParentSide, WorkerSide>(this.#child, {
       asks: {
         admit: (attempt) => this.#tickets.admit(attempt),
+        mayTest: async (ticket) => {
+          await this.#tickets.mayTest(ticket);
+          return null;
+        },
         take: (places) => this.#tickets.take(places),
         cancel: async (asked) => {
           await cancelElsewhere(asked, this);

@@ -59,6 +59,22 @@ describe.each(['scram-sha-256', 'cleartext'] as const)('guesses by %s', (method)
     expect(credentials.calls).toEqual([]);
   });
 
+  test('made at the same time are not more', async () => {
+    throttled(3);
+    server.deps = { ...server.deps, method };
+    const burst = await Promise.all(Array.from({ length: 30 }, () => attempt('ada', randomText())));
+    const states = burst.map(({ verdict }) => (verdict !== null && !verdict.ok ? verdict.sqlState : verdict));
+    expect(states.filter((state) => state === '28P01')).toHaveLength(4);
+    expect(burst.every(({ types }) => types.endsWith('E'))).toBe(true);
+  });
+
+  test('do not disturb a pool that opens many connections at once', async () => {
+    throttled(3);
+    server.deps = { ...server.deps, method };
+    const burst = await Promise.all(Array.from({ length: 30 }, () => attempt('ada', 'right')));
+    expect(burst.filter(({ verdict }) => verdict?.ok === true)).toHaveLength(30);
+  });
+
   test('of one name leave others alone', async () => {
     throttled(0);
     server.deps = { ...server.deps, method };

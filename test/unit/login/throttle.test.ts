@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../src/core/errors.ts';
-import { DEFAULT_THROTTLE, Throttle, type Attempt } from '../../../src/login/throttle.ts';
+import { DEFAULT_THROTTLE, Throttle, type Admission, type Attempt } from '../../../src/login/throttle.ts';
 
 const options = { ...DEFAULT_THROTTLE, free: 3, freeUnguessable: 6 };
 const ada: Attempt = { address: '192.0.2.1', account: 'ada', encrypted: true, guessable: true };
@@ -206,4 +206,43 @@ test('fingerprints depend on the account and on the process, and do not hold the
     }).fingerprint('ada', secret),
   );
   expect(print).toHaveLength(22);
+});
+
+describe('attempts that were let in together', () => {
+  const burst = async (count: number, end: (admission: Admission) => void) => {
+    const outcomes = Array.from({ length: count }, () => throttle.admit(ada)).map(async (admission) => {
+      try {
+        await admission.mayTest();
+      } catch (error) {
+        admission.dropped();
+        return (error as GatewayError).code;
+      }
+      // A test takes a while.
+      await new Promise(setImmediate);
+      end(admission);
+      return 'tested';
+    });
+    return (await Promise.all(outcomes)).filter((outcome) => outcome === 'tested').length;
+  };
+
+  test('are no more guesses than the same one after the other', async () => {
+    let made = 0;
+    expect(await burst(1000, (admission) => admission.failed(`guess ${(made += 1)}`))).toBe(options.free + 1);
+    expect(waitSeconds(ada)).toBe(1);
+  });
+
+  test('are all tested when they are right, or one secret repeated', async () => {
+    expect(await burst(100, (admission) => admission.succeeded())).toBe(100);
+    expect(await burst(100, (admission) => admission.failed('the old password'))).toBe(100);
+    expect(await burst(100, (admission) => admission.dropped())).toBe(100);
+  });
+
+  test('do not keep the one whose turn it is from being tested', async () => {
+    fail(options.free + 1);
+    nowMs += 1000;
+    const admission = throttle.admit(ada);
+    await admission.mayTest();
+    admission.succeeded();
+    expect(waitSeconds(ada)).toBe(0);
+  });
 });
