@@ -230,6 +230,12 @@ export const ERROR_REFERENCE = {
     httpStatus: null,
     remedy: 'See what answers at the address in engine.url. If it is PostgreSQL, report this as a defect.',
   },
+  'engine.lost': {
+    sqlStates: ['57P02'],
+    httpStatus: null,
+    remedy:
+      'See the engine’s log: its process may have been killed, or the network in between was cut. Connect again.',
+  },
   'engine.refused': {
     sqlStates: [],
     httpStatus: null,

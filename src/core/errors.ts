@@ -61,6 +61,7 @@ export const ERROR_CODES = {
     'The engine asked for an authentication method that patgate does not speak or permit.',
   'engine.server_signature': 'The engine could not prove that it knows the role’s secret.',
   'engine.protocol': 'The engine sent bytes that are not a well-formed protocol message.',
+  'engine.lost': 'The engine’s connection broke, or was closed without a word, during a session.',
   'engine.refused': 'The engine refused the session; its own error was passed on.',
   // store
   'store.unreachable': 'The store could not be reached.',

@@ -21,7 +21,8 @@ export async function login(client: LoginClient, deps: LoginDeps): Promise<Login
     encrypted: client.tls !== null,
     guessable: asked.kind === 'named',
   });
-  const { client: timedClient, evenOut } = timed({ ...client, mayTest: admission.mayTest }, deps.clock);
+  const tried: TriedClient = { ...client, mayTest: () => admission.mayTest() };
+  const { client: timedClient, evenOut } = timed(tried, deps.clock);
   try {
     const outcome = await ask(timedClient, asked, deps);
     if (outcome.kind === 'proved') admission.succeeded();

@@ -63,6 +63,7 @@ export class RelayProgress {
   #unknownSent = false;
   #lastAsked = 0;
   #copyAhead = false;
+  #complained = false;
 
   /** Nothing that the client sent waits for an answer or for a Sync. */
   get settled(): boolean {
@@ -82,6 +83,11 @@ export class RelayProgress {
   /** Settled, outside a transaction, and nothing was sent whose effect on the session is not known. */
   get clean(): boolean {
     return this.settled && this.transactionStatus === 'I' && !this.#uncertain && !this.#unknownSent;
+  }
+
+  /** The engine sent an ErrorResponse and no ReadyForQuery after it: these may be its last words. */
+  get engineComplained(): boolean {
+    return this.#complained;
   }
 
   clientSent(type: number): void {
@@ -109,6 +115,7 @@ export class RelayProgress {
 
   engineReady(status: TransactionStatus): void {
     this.transactionStatus = status;
+    this.#complained = false;
     this.#copyIn = false;
     this.#copyAhead = false;
     if (this.#pending === 0) this.#uncertain = true;
@@ -120,6 +127,7 @@ export class RelayProgress {
 
   /** Whatever the engine was doing, it is not in COPY IN any more. */
   engineFailed(): void {
+    this.#complained = true;
     this.#copyIn = false;
   }
 

@@ -248,8 +248,17 @@ export class RelayRun implements Relay {
   #engineGone(cause: RelayCause): void {
     if (this.#phase === 'over') return;
     if (this.#phase === 'closing') this.#finish('gateway', this.#closingCause);
-    else if (this.#phase === 'open') this.#finish('engine', cause);
-    else this.#finish('client', this.#phase === 'terminating' ? 'terminate' : 'client closed');
+    else if (this.#phase === 'open') {
+      this.#sayWhy();
+      this.#finish('engine', cause);
+    } else this.#finish('client', this.#phase === 'terminating' ? 'terminate' : 'client closed');
+  }
+
+  /** An engine that was killed, or cut off by the network, says nothing; between two messages it can be said for it. */
+  #sayWhy(): void {
+    const { engineGone } = this.#options;
+    if (engineGone === undefined || !this.#fromEngine.atBoundary || this.#progress.engineComplained) return;
+    this.#client.write(engineGone());
   }
 
   #startTimer(delayMs: number, run: () => void): void {

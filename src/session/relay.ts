@@ -20,6 +20,8 @@ export interface RelayOptions {
    * while the engine sends; a process that was killed looks the same, and its query must not run for hours.
    */
   readonly halfClosedTimeoutMs?: number;
+  /** The last message for a client whose engine went away without one; left out: none. */
+  readonly engineGone?: () => Buffer;
 }
 
 export const RELAY_CAUSES = [

@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Principal } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
+import { fatal } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { LoginOutcome } from '../login/types.ts';
 import type { EngineSession, Route, Upstream } from '../upstream/open.ts';
+import { encodeBackend } from '../wire/backend.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Admitted, CancelAsked } from './admit.ts';
 import { checkAllowed } from './allow.ts';
@@ -150,9 +152,15 @@ function join(
     relay: relay(
       { transport: admitted.transport, leftover: clientLeftover },
       { transport: engine.transport, leftover: engine.leftover },
-      { clock: deps.clock },
+      { clock: deps.clock, engineGone: () => engineGone(engine.engine) },
     ),
   };
+}
+
+/** 57P02 is what PostgreSQL says when a crash ends a session: drivers and their pools throw the connection away. */
+function engineGone(name: string): Buffer {
+  const fault = fatal('57P02', `terminating connection: the engine "${name}" closed it without a word`);
+  return encodeBackend({ kind: 'errorResponse', fault });
 }
 
 async function carry(session: LiveSession, epoch: number, deps: SessionDeps): Promise<RelayEnd> {
