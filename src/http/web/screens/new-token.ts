@@ -5,7 +5,8 @@ import type { UserView } from '../../../accounts/views.ts';
 import { SCOPES } from '../../../accounts/actor.ts';
 import type { Policy } from '../../../store/policy.ts';
 import type { IssueRequest } from '../../../tokens/service.ts';
-import type { HttpContext, HttpEnv } from '../../env.ts';
+import { RequestError } from '../../../core/errors.ts';
+import type { Caller, HttpContext, HttpEnv } from '../../env.ts';
 import { attempt } from '../attempt.ts';
 import { Form } from '../form.ts';
 import {
@@ -17,7 +18,7 @@ import {
   passwordAgain,
   type FieldError,
 } from '../ui/form.ts';
-import { html, type Html } from '../ui/html.ts';
+import { html, NOTHING, type Html } from '../ui/html.ts';
 import { page } from '../ui/layout.ts';
 import { action, heading } from '../ui/parts.ts';
 import { confirmPassword, postedForm, signedIn, type Visit } from '../visit.ts';
@@ -46,8 +47,9 @@ export function newTokenScreen(routes: Hono<HttpEnv>, web: Web): void {
     const form = await postedForm(c, web);
     const made = await attempt(async () => {
       await confirmPassword(c, web, form);
+      const { caller } = c.get('visit');
       const request = requestOf(form, await web.deps.policy.get(), web.deps.clock.now());
-      return web.deps.tokens.issue(c.get('visit').caller, request);
+      return web.deps.tokens.issue(caller, { ...request, owner: await ownerOf(web, caller, form) });
     });
     if (!made.ok) return show(c, web, form, made.errors, made.status);
     const { token, info } = made.value;
@@ -70,6 +72,15 @@ function requestOf(form: Form, policy: Policy, now: Date): IssueRequest {
     scopes: SCOPES.filter((scope) => form.all('scopes').includes(scope)),
     ...(idempotencyKey === null ? {} : { idempotencyKey }),
   };
+}
+
+/** @returns uid of the user whom the form names, oneself when it names none */
+async function ownerOf({ deps }: Web, caller: Caller, form: Form): Promise<string> {
+  const name = form.text('owner');
+  if (name === '' || name === caller.name) return caller.uid;
+  const owner = await deps.accounts.findUser(caller, { name });
+  if (owner !== null) return owner.uid;
+  throw new RequestError('request.invalid', 'There is no such user.', { field: 'owner' });
 }
 
 async function show(
@@ -104,9 +115,11 @@ function view(data: Data): Html {
 }
 
 function formView({ visit, user, policy, form, errors, now }: Data): Html {
+  // The same again after something was wrong, since nothing was made by it.
+  const once = (errors.length > 0 ? form.optional('once') : null) ?? randomUUID();
   return html`${errorSummary(errors)}
     <form class="card" method="post" action="/tokens">
-      ${keyField(visit)} ${hidden('once', form.optional('once') ?? randomUUID())}
+      ${keyField(visit)} ${hidden('once', once)}
       ${field({
         name: 'label',
         label: 'Label',
@@ -118,6 +131,7 @@ function formView({ visit, user, policy, form, errors, now }: Data): Html {
         errors,
         focus: errors.length === 0,
       })}
+      ${visit.caller.privileges.has('manage_all') ? ownerField(visit.caller, form, errors) : NOTHING}
       ${lifetimeField(form, policy, now, errors)}
       <fieldset>
         <legend>Limits</legend>
@@ -142,6 +156,18 @@ function formView({ visit, user, policy, form, errors, now }: Data): Html {
         ${action({ href: '/tokens', text: 'Cancel', kind: 'quiet' })}
       </div>
     </form>`;
+}
+
+/** For service principals, who can not come here themselves. */
+function ownerField({ name }: Caller, form: Form, errors: readonly FieldError[]): Html {
+  return field({
+    name: 'owner',
+    label: 'For',
+    value: form.optional('owner') ?? name,
+    maxLength: 128,
+    hint: 'Yourself, another user, or a service principal. You will see the secret: hand it over safely.',
+    errors,
+  });
 }
 
 function limitFields(visit: Visit, user: UserView, form: Form, errors: readonly FieldError[]): Html {

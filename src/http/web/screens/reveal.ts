@@ -39,9 +39,8 @@ export async function revealed(
       <h2>${info.label}</h2>
       ${copyable('token', text, 'the token')}
       <p class="hint">
-        ${info.expiresAt === null ? 'Never expires.' : html`Expires ${time(info.expiresAt)} UTC.`} User name
-        <code>${user.name}</code> (the token is your password and never crosses the wire) or
-        <code>$token</code>. ${note ?? NOTHING}
+        ${info.expiresAt === null ? 'Never expires.' : html`Expires ${time(info.expiresAt)} UTC.`} It is a
+        password of the user name <code>${user.name}</code>${others(web.deps.tokenUsers)}. ${note ?? NOTHING}
       </p>
       <h3>Line for ~/.pgpass</h3>
       ${copyable('pgpass', pgpassLine(target), 'the line for .pgpass')}
@@ -62,4 +61,9 @@ export async function revealed(
     <p class="unseen" aria-live="polite" data-said></p>
   </div>`;
   return page(c, web, { title, at: '/tokens', body });
+}
+
+/** The name under which anyone's token logs in. */
+function others(tokenUsers: readonly string[]): Html {
+  return html`${tokenUsers.slice(0, 1).map((name) => html`, and of <code>${name}</code>`)}`;
 }

@@ -132,7 +132,7 @@ function overlapField({ policy, overlap, errors }: Question): Html {
     value: overlap ?? String(own),
     choices: lengths.map((ms) => ({
       value: String(ms),
-      text: ms === 0 ? 'ends at once; its sessions close' : `works for another ${formatDuration(ms)}`,
+      text: ms === 0 ? 'ends at once; its sessions close' : `works for ${formatDuration(ms)} longer`,
     })),
     errors,
   });
