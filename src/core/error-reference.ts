@@ -165,6 +165,12 @@ export const ERROR_REFERENCE = {
     httpStatus: null,
     remedy: 'Close sessions that are not needed, or raise the limit that the message names.',
   },
+  'session.out_of_memory': {
+    sqlStates: ['53200'],
+    httpStatus: null,
+    remedy:
+      'Give the gateway more memory, or lower sessions.max to what the memory is enough for. Sessions that run are not touched.',
+  },
   'session.revoked': { ...SESSION_ENDED, remedy: 'Log in with another token.' },
   'session.expired': { ...SESSION_ENDED, remedy: 'Create a new token, or rotate before the expiry.' },
   'session.principal_lost': {

@@ -43,6 +43,7 @@ export const ERROR_CODES = {
   'login.overloaded': 'Too many logins are waiting for a password hash.',
   // sessions
   'session.too_many': 'A limit on sessions was reached.',
+  'session.out_of_memory': 'A login was refused because memory is scarce.',
   'session.revoked': 'The session ended because its token was revoked.',
   'session.expired': 'The session ended because its token expired.',
   'session.principal_lost':

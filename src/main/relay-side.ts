@@ -24,6 +24,7 @@ import { createEngineSide } from './engine-side.ts';
 import { enginesOf } from './engine-options.ts';
 import type { CertificateFiles, Ground } from './ground.ts';
 import type { Group } from './group.ts';
+import type { Capacity } from './life/capacity.ts';
 import type { LiveSettings } from './live-settings.ts';
 import { expiryNotice } from './notice.ts';
 import type { Services } from './services.ts';
@@ -33,6 +34,7 @@ export interface RelaySideOptions {
   readonly ground: Pick<Ground, 'embedded' | 'tls'>;
   readonly services: Services;
   readonly group: Group;
+  readonly capacity: Capacity;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
@@ -140,7 +142,7 @@ function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => v
 }
 
 function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
-  const { settings, services, group, clock, log } = options;
+  const { settings, services, group, capacity, clock, log } = options;
   const { registry, supervisor, cancelDeps, metrics, deadlines, tls, upstream } = parts;
   const { method, tokenUsers } = settings.current.login;
   const journal = createJournal({
@@ -174,12 +176,15 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
       const asked = { processId, key, address: peer.address };
       if (!(await cancelHere(asked, cancelDeps))) await group.passOnCancel(asked);
     },
-    login: (admitted) => login(admitted, loginDeps),
+    login(admitted) {
+      capacity.checkMemory();
+      return login(admitted, loginDeps);
+    },
     route: (principal, startup) => upstream.route(startup.database, principal),
     upstream,
     registry,
     places: group.places,
-    limits: () => settings.current.sessions,
+    limits: () => capacity.limits(),
     supervisor,
     journal,
     newDeadline: () => deadlines.start(),

@@ -1,8 +1,10 @@
 import type { LoadedConfig } from '../config/load.ts';
 import type { Config } from '../config/config.ts';
+import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Embedded } from '../embedded/embedded.ts';
+import { createServiceManager } from './life/service-manager.ts';
 import type { OpenLog } from './open-log.ts';
 import { connectionRecipes } from './recipes.ts';
 import { serve, type Serving } from './serve.ts';
@@ -30,18 +32,29 @@ export async function runUntilStopped(config: Config, options: RunOptions): Prom
   const { log } = opened;
   const stop = stopSignals(log);
   const serving = await serve(config, { readyFile, embedded, log });
+  const manager = createServiceManager({ environment: process.env, clock: systemClock, log });
+  const { host, port } = serving.info.postgres;
+  const status = `ready on ${host}:${port}`;
   let reloading = Promise.resolve();
   const onReload = (): void => {
     opened.reopen();
     serving.reopenLog();
     // One after the other: the last signal decides.
-    reloading = reloading.then(() => reload(serving, options.reread, log));
+    reloading = reloading.then(async () => {
+      manager.reloading();
+      await reload(serving, options.reread, log);
+      manager.ready(status);
+    });
   };
   process.on('SIGHUP', onReload);
   options.announce(connectionRecipes(serving.info));
+  manager.ready(status);
+  manager.watch(() => serving.healthy());
   await stop.asked;
   await reloading;
+  manager.stopping('letting statements finish');
   await serving.stop();
+  await manager.close();
   process.off('SIGHUP', onReload);
   stop.ignore();
 }

@@ -1,3 +1,4 @@
+import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import { changesOf } from '../config/changes.ts';
@@ -15,6 +16,7 @@ import { embeddedFor } from './embedded-for.ts';
 import { certificateFiles, prepareGround, type Ground } from './ground.ts';
 import { createGroup } from './group.ts';
 import type { HttpSide } from './http-side.ts';
+import { createCapacity } from './life/capacity.ts';
 import { LiveSettings } from './live-settings.ts';
 import { removeReadyFile, writeReadyFile, type ReadyInfo } from './ready-file.ts';
 import { openServices, type Services } from './services.ts';
@@ -41,9 +43,13 @@ export interface Serving {
   reload(read?: Config): Promise<void>;
   /** The log's file was moved away. */
   reopenLog(): void;
+  /** Whether SQL clients that connect are heard: asked by connecting. */
+  healthy(): Promise<boolean>;
   /** Stops accepting, ends idle sessions, gives busy ones the grace, then closes everything. May be called twice. */
   stop(): Promise<void>;
 }
+
+const CONNECT_MS = 2_000;
 
 /**
  * Puts the gateway together and starts it. What was started is taken down again, in the opposite order, when a later part
@@ -74,7 +80,10 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
   const group = await createGroup({ settings, services, fingerprintKey, clock, log });
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const sqlOptions = { settings, ground, services, group, registry, clock, log };
+  const capacity = createCapacity(settings, clock);
+  const shortage = capacity.shortage(config);
+  if (shortage !== null) log.warn({ shortage }, 'file descriptors are scarce');
+  const sqlOptions = { settings, ground, services, group, capacity, registry, clock, log };
   const count = config.workers;
   const sql = await (count === 1
     ? serveHere(sqlOptions)
@@ -115,6 +124,7 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
     info,
     reload: (read) => reload(read ?? settings.current, { settings, sql, http, log }),
     reopenLog: () => sql.reopenLog(),
+    healthy: async () => stopping || (sql.serving && (await canConnect(sql))),
     stop: () => teardown.run(),
   };
 }
@@ -166,6 +176,20 @@ async function reload(read: Config, { settings, sql, http, log }: Reloaded): Pro
   log.level = config.log.level;
   for (const setting of waiting) log.warn({ setting }, 'changed, but needs a restart: the old value stays');
   log.info({ changed: taken }, 'reloaded: settings, certificates and engine credentials');
+}
+
+/** Every address means this machine's own, too. */
+function canConnect({ host, port }: SqlSide): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect({ host, port, timeout: CONNECT_MS });
+    const settle = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.on('connect', () => settle(true));
+    socket.on('timeout', () => settle(false));
+    socket.on('error', () => settle(false));
+  });
 }
 
 function readyInfo(sql: SqlSide, http: HttpSide, ground: Ground, demo: ReadyInfo['demo']): ReadyInfo {

@@ -5,6 +5,7 @@ import type { Log } from '../core/log.ts';
 import { listen, type Listener, type ListenerOptions } from '../session/listener.ts';
 import type { CertificateFiles, Ground } from './ground.ts';
 import type { Group } from './group.ts';
+import type { Capacity } from './life/capacity.ts';
 import type { LiveSettings } from './live-settings.ts';
 import { createRelaySide } from './relay-side.ts';
 import type { Services } from './services.ts';
@@ -14,6 +15,7 @@ export interface SqlSideOptions {
   readonly ground: Ground;
   readonly services: Services;
   readonly group: Group;
+  readonly capacity: Capacity;
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
@@ -75,7 +77,7 @@ export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
 
 /** @throws the listen error */
 export function openListener(
-  { settings, log }: Pick<SqlSideOptions, 'settings' | 'log'>,
+  { settings, capacity, log }: Pick<SqlSideOptions, 'settings' | 'capacity' | 'log'>,
   run: ListenerOptions['run'],
 ): Promise<Listener> {
   const { host, port } = settings.current.listen.postgres;
@@ -84,8 +86,8 @@ export function openListener(
     port,
     backlog: BACKLOG,
     limits() {
-      const { maxPending, maxPendingPerAddress } = settings.current.login;
-      return { max: maxPending, maxPerAddress: maxPendingPerAddress };
+      const { maxPendingPerAddress } = settings.current.login;
+      return { max: capacity.maxPending(), maxPerAddress: maxPendingPerAddress };
     },
     run,
     log,

@@ -7,12 +7,16 @@ export interface SessionLimits {
   readonly max: number;
   readonly maxPerUser: number;
   readonly maxPerAddress: number;
+  /** What `max` is, when it is not sessions.max. */
+  readonly maxIs?: string;
 }
 
 /** Something that sessions share and whose number of sessions is limited. */
 export interface Place {
-  /** Names the limit, for the log, and what it counts. */
+  /** What is counted. */
   readonly key: string;
+  /** The limit's name for the log; the key when left out. */
+  readonly name?: string;
   /** 0: no limit. */
   readonly limit: number;
   /** For the client that finds it full. */
@@ -41,8 +45,8 @@ export class PlaceCounts implements Places {
   readonly #counts = new Map<string, number>();
 
   take(places: readonly Place[]): Permit {
-    for (const { key, limit, refusal } of places) {
-      if (limit > 0 && (this.#counts.get(key) ?? 0) >= limit) throw tooMany(refusal, key);
+    for (const { key, name, limit, refusal } of places) {
+      if (limit > 0 && (this.#counts.get(key) ?? 0) >= limit) throw tooMany(refusal, name ?? key);
     }
     for (const { key } of places) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
     let taken = true;
@@ -63,8 +67,9 @@ export class PlaceCounts implements Places {
 
 /** Every place that a session of this principal takes. */
 export function placesOf(principal: Principal, peer: Pick<Peer, 'address'>, limits: SessionLimits): Place[] {
-  const places = [
-    { key: 'sessions.max', limit: limits.max, refusal: 'sorry, too many clients already' },
+  const all = { key: 'sessions.max', limit: limits.max, refusal: 'sorry, too many clients already' };
+  const places: Place[] = [
+    limits.maxIs === undefined ? all : { ...all, name: limits.maxIs },
     {
       key: `user ${principal.uid}`,
       limit: limits.maxPerUser,

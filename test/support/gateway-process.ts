@@ -30,14 +30,18 @@ export interface CommandResult {
   readonly stderr: string;
 }
 
-/** A gateway from dist/, in a process of its own; several can stand on one ground. */
+/**
+ * A gateway from dist/, in a process of its own; several can stand on one ground.
+ * @param wrap a program, with arguments, that runs it under other circumstances, and becomes it: `prlimit --nofile=256`
+ */
 export async function startGatewayProcess(
   settings: GatewaySettings = {},
   ground?: GatewayGround,
+  wrap: readonly string[] = [],
 ): Promise<GatewayProcess> {
   const own = ground ?? (await prepareGround(settings));
   const readyFile = path.join(own.dataDir, `ready-${performance.now()}.json`);
-  const child = patgate(['serve', '--ready-file', readyFile], own.environment);
+  const child = patgate(['serve', '--ready-file', readyFile], own.environment, wrap);
   const output = collect(child);
   child.stdin?.end();
   const exited = once(child, 'close').then(([code]) => code as number | null);
@@ -78,10 +82,15 @@ export async function runPatgate(
   return { code, ...output };
 }
 
-function patgate(args: readonly string[], environment: Readonly<Record<string, string>>): ChildProcess {
+function patgate(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>>,
+  wrap: readonly string[] = [],
+): ChildProcess {
   const main = path.join(REPOSITORY, 'dist/cli/main.js');
   if (!existsSync(main)) throw new Error('dist/ is missing: run "npm run build" first');
-  return spawn(process.execPath, [main, ...args], {
+  const [program = '', ...rest] = [...wrap, process.execPath, main, ...args];
+  return spawn(program, rest, {
     stdio: 'pipe',
     env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...environment },
   });

@@ -3,6 +3,7 @@ import { unpackConfig } from '../../config/pack.ts';
 import { systemClock } from '../../core/clock.ts';
 import { Secret } from '../../core/secret.ts';
 import { openStore } from '../../store/store.ts';
+import { createCapacity } from '../life/capacity.ts';
 import { LiveSettings } from '../live-settings.ts';
 import { openLog, type OpenLog } from '../open-log.ts';
 import { createRelaySide, type RelaySide } from '../relay-side.ts';
@@ -81,6 +82,7 @@ class Worker {
       ground: { embedded, tls: order.certificates },
       services,
       group: remoteGroup(channel, order.fingerprintKey),
+      capacity: createCapacity(settings, clock),
       registry,
       clock,
       log,

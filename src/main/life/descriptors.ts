@@ -1,0 +1,62 @@
+import { readFileSync } from 'node:fs';
+
+/** What takes file descriptors besides sessions. */
+export interface DescriptorNeeds {
+  readonly maxSessions: number;
+  /** Connections whose login is not settled. */
+  readonly maxPending: number;
+  /** Engine sessions that wait to be used again. */
+  readonly maxIdle: number;
+  /** Connections to the store. */
+  readonly storePool: number;
+}
+
+/** How far a limit on file descriptors reaches. */
+export interface DescriptorBudget {
+  /** As many sessions as there is room for, over all processes; never none. */
+  readonly sessions: number;
+  /** As many connections whose login is not settled. */
+  readonly pending: number;
+}
+
+/** A client's connection and the engine's. */
+const PER_SESSION = 2;
+/** Logs, files read now and then, HTTP, and whatever Node opens for itself. */
+const OWN = 64;
+
+/**
+ * Soft limit of this process, which Node raises to the hard limit when it starts.
+ * @returns null where the system does not tell
+ */
+export function descriptorLimit(file = '/proc/self/limits'): number | null {
+  try {
+    const soft = /^Max open files\s+(\S+)/m.exec(readFileSync(file, 'utf8'))?.[1];
+    return soft === undefined || soft === 'unlimited' ? null : Number(soft);
+  } catch {
+    // Not Linux, or no /proc: nothing is known, so nothing is limited.
+    return null;
+  }
+}
+
+/** @param limit of each process @param workers over how many processes sessions are spread */
+export function descriptorBudget(limit: number, needs: DescriptorNeeds, workers: number): DescriptorBudget {
+  // Of a small limit, half is for sessions.
+  const pending = Math.max(1, Math.min(needs.maxPending, Math.floor(limit / 4)));
+  const idle = Math.min(needs.maxIdle, Math.floor(limit / 8));
+  const left = limit - pending - idle - needs.storePool - OWN;
+  return { sessions: Math.max(1, Math.floor(left / PER_SESSION)) * workers, pending };
+}
+
+/** @returns the arithmetic, for people; null when there is room for all sessions that were asked for */
+export function descriptorShortage(limit: number, needs: DescriptorNeeds, workers: number): string | null {
+  const { maxSessions, maxPending, maxIdle, storePool } = needs;
+  const { sessions } = descriptorBudget(limit, needs, workers);
+  if (maxSessions <= sessions) return null;
+  const own = PER_SESSION * Math.ceil(maxSessions / workers);
+  return (
+    `sessions.max = ${maxSessions} needs ${own + maxPending + maxIdle + storePool + OWN} file descriptors` +
+    `${workers > 1 ? ' in each worker' : ''} (${PER_SESSION} for each session, ${maxPending} for logins under way, ` +
+    `${maxIdle} for idle engine sessions, ${storePool} for the store, ${OWN} for the rest). The limit is ${limit}: enough for ` +
+    `${sessions} sessions, and more are refused. Raise it (LimitNOFILE=, ulimit -n) or lower sessions.max`
+  );
+}
