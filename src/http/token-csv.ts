@@ -1,8 +1,8 @@
 import type { Actor } from '../accounts/actor.ts';
-import { csvLine, type CsvValue } from '../core/csv.ts';
 import type { TokenService } from '../tokens/service.ts';
 import type { ListQuery, TokenView } from '../tokens/views.ts';
 import { eachToken } from './all-tokens.ts';
+import { csvDownload, type CsvFile } from './csv-download.ts';
 import type { HttpContext } from './env.ts';
 
 const COLUMNS = [
@@ -30,40 +30,20 @@ const COLUMNS = [
   'rotatedTo',
 ] as const satisfies readonly (keyof TokenView)[];
 
-/** Every token that the query matches as a file to download (RFC 4180), safe to open in a spreadsheet. */
-export async function csvAnswer(
+type AllQuery = Omit<ListQuery, 'limit' | 'cursor' | 'offset'>;
+
+/** Every token that the query matches as a file to download, safe to open in a spreadsheet. */
+export function csvAnswer(
   c: HttpContext,
   tokens: TokenService,
   actor: Actor,
-  query: Omit<ListQuery, 'limit' | 'cursor' | 'offset'>,
+  query: AllQuery,
 ): Promise<Response> {
-  return c.body(await csvPages(eachToken(tokens, actor, query)), 200, {
-    'content-type': 'text/csv; charset=utf-8; header=present',
-    'content-disposition': 'attachment; filename="tokens.csv"',
-  });
+  return csvDownload(c, { name: 'tokens.csv', columns: COLUMNS, pages: pagesOf(tokens, actor, query) });
 }
 
-function rowOf(token: TokenView): string {
-  return csvLine(COLUMNS.map((column): CsvValue => token[column]));
-}
-
-/** Lines in chunks of one page; the first page is there before the answer begins, so that it can still be refused. */
-async function csvPages(pages: AsyncGenerator<readonly TokenView[]>): Promise<ReadableStream<Uint8Array>> {
-  const encoder = new TextEncoder();
-  const encode = (items: readonly TokenView[] = []): Uint8Array => encoder.encode(items.map(rowOf).join(''));
-  const first = await pages.next();
-  return new ReadableStream<Uint8Array>({
-    start(controller) {
-      controller.enqueue(encoder.encode(csvLine(COLUMNS)));
-      if (first.done !== true) controller.enqueue(encode(first.value));
-    },
-    async pull(controller) {
-      const next = await pages.next();
-      if (next.done === true) controller.close();
-      else controller.enqueue(encode(next.value));
-    },
-    async cancel() {
-      await pages.return(undefined);
-    },
-  });
+async function* pagesOf(tokens: TokenService, actor: Actor, query: AllQuery): CsvFile['pages'] {
+  for await (const items of eachToken(tokens, actor, query)) {
+    yield items.map((token) => COLUMNS.map((column) => token[column]));
+  }
 }

@@ -43,10 +43,13 @@ interface AxeResult {
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 
-/** What axe finds on the page as it is shown now; empty: nothing. */
-export async function axeFindings(page: Page): Promise<readonly string[]> {
+/** What axe finds on the page as it is shown now; empty: nothing. @param rules only these, when given */
+export async function axeFindings(page: Page, rules?: readonly string[]): Promise<readonly string[]> {
+  const options = JSON.stringify(rules === undefined ? {} : { runOnly: rules });
   // By the debugger, which the page's content security policy does not bind.
-  const { violations } = await page.evaluate<AxeResult>(`(() => { ${AXE}; return axe.run(document); })()`);
+  const { violations } = await page.evaluate<AxeResult>(
+    `(() => { ${AXE}; return axe.run(document, ${options}); })()`,
+  );
   return violations.flatMap(({ id, help, nodes }) =>
     nodes.map((node) => `${id}: ${help}\n  ${node.html}\n  ${node.failureSummary ?? ''}`),
   );

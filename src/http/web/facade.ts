@@ -7,6 +7,7 @@ import type { ErrorAnswer, Facade } from '../facade.ts';
 import type { Failure } from '../failure.ts';
 import { loadAssets } from './assets.ts';
 import { PAGE_HEADERS, pageHeaders } from './headers.ts';
+import { adminScreens } from './screens/admin/index.ts';
 import { caDownload } from './screens/ca.ts';
 import { connectScreen } from './screens/connect.ts';
 import { endSessionsScreen } from './screens/end-sessions.ts';
@@ -53,6 +54,7 @@ export function web(deps: HttpDeps, callers: Callers, signIn: SignIn): Facade {
   tokenDetailsScreen(routes, shared);
   endSessionsScreen(routes, shared);
   connectScreen(routes, shared);
+  adminScreens(routes, shared);
   return {
     name: 'page',
     prefixes: PREFIXES,

@@ -11,11 +11,20 @@ const ONE = {
 /** What was done just before this page, told by a word in its address: never by text from there. */
 export function doneText(query: Form): string | null {
   const word = query.text('done');
-  const count = /^\d{1,6}$/.test(query.text('count')) ? Number(query.text('count')) : null;
-  if (word === 'revoked' && count !== null && count !== 1) {
-    return count === 0
-      ? ONE['revoked-none']
-      : `${count} tokens are revoked. Sessions opened with them are being closed.`;
-  }
+  const count = numberOf(query, 'count');
+  if (word === 'revoked' && count !== null) return revokedText(count, numberOf(query, 'already') ?? 0);
   return Object.hasOwn(ONE, word) ? ONE[word as keyof typeof ONE] : null;
+}
+
+function numberOf(query: Form, name: string): number | null {
+  return /^\d{1,6}$/.test(query.text(name)) ? Number(query.text(name)) : null;
+}
+
+/** @param already how many of those asked for somebody else had revoked before */
+function revokedText(count: number, already: number): string {
+  if (count === 0) return ONE['revoked-none'];
+  const first =
+    count === 1 ? ONE.revoked : `${count} tokens are revoked. Sessions opened with them are being closed.`;
+  if (already === 0) return first;
+  return `${first} ${already === 1 ? 'One more was' : `${already} more were`} revoked already.`;
 }

@@ -144,7 +144,7 @@ function listing(data: Data): Html {
     caption: `${VIEWS[list.view].name} tokens`,
     tokens,
     list,
-    path: PATH,
+    href: (other) => link(PATH, listParameters(other)),
     now: data.now,
     sessions: data.sessions,
     selectable: list.view !== 'revoked',

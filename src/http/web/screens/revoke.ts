@@ -75,7 +75,7 @@ function selectedTokens(routes: Hono<HttpEnv>, web: Web): void {
     if (tids.length === 0) return ask(c, web, nothingSelected(next));
     const question = async (errors: readonly FieldError[]): Promise<Question> => {
       const { caller } = c.get('visit');
-      const tokens = await Promise.all(tids.map((tid) => web.deps.tokens.get(caller, tid)));
+      const { items: tokens } = await web.deps.tokens.list(caller, { tids, limit: MOST });
       const title = tokens.length === 1 ? 'Revoke token?' : `Revoke ${tokens.length} tokens?`;
       return { title, tokens, post: '/tokens/revoke', next, several: true, errors };
     };
@@ -85,7 +85,8 @@ function selectedTokens(routes: Hono<HttpEnv>, web: Web): void {
       return web.deps.tokens.revokeMany(c.get('visit').caller, tids, form.optional('reason') ?? undefined);
     });
     if (!revoked.ok) return ask(c, web, await question(revoked.errors), revoked.status);
-    return c.redirect(link(next, { done: 'revoked', count: revoked.value }), 303);
+    const already = tids.length - revoked.value;
+    return c.redirect(link(next, { done: 'revoked', count: revoked.value, already }), 303);
   });
 }
 
@@ -126,7 +127,11 @@ async function ask(
   const tids = question.tokens.map((token) => token.tid);
   const sessions = await web.deps.oversight.countByToken(visit.caller, tids);
   const body = html`<div class="medium">${view(question, visit, sessions)}</div>`;
-  return page(c, web, { title: question.title, at: '/tokens', body, status });
+  return page(c, web, { title: question.title, at: localMenu(question.next), body, status });
+}
+
+function localMenu(next: string): '/tokens' | '/admin/tokens' {
+  return next.startsWith('/admin/') ? '/admin/tokens' : '/tokens';
 }
 
 function view(question: Question, visit: Visit, sessions: ReadonlyMap<string, number>): Html {
@@ -155,11 +160,12 @@ function view(question: Question, visit: Visit, sessions: ReadonlyMap<string, nu
 function affected(tokens: readonly TokenView[], sessions: ReadonlyMap<string, number>): Html {
   const live = [...sessions.values()].reduce((sum, count) => sum + count, 0);
   return html`<ul class="affected">
-      ${tokens.slice(0, SHOWN).map(({ tid, label, prefix, owner }) => {
+      ${tokens.slice(0, SHOWN).map(({ tid, label, prefix, owner, state }) => {
         const count = sessions.get(tid) ?? 0;
         return html`<li>
           <strong>${label}</strong> <code>${prefix}…</code> <span class="dim">of ${owner}</span>
           ${count === 0 ? NOTHING : html`<span class="tag live">${count} live</span>`}
+          ${state === 'revoked' ? html`<span class="tag">revoked already</span>` : NOTHING}
         </li>`;
       })}
       ${tokens.length > SHOWN ? html`<li class="dim">and ${tokens.length - SHOWN} more</li>` : NOTHING}

@@ -1,17 +1,16 @@
 import type { TokenSort, TokenView } from '../../../tokens/views.ts';
-import { link } from '../link.ts';
 import { tokenBadge } from '../ui/badge.ts';
 import { html, NOTHING, type Html } from '../ui/html.ts';
 import { table, type Column } from '../ui/table.ts';
 import { relative, time, timeAs } from '../ui/time.ts';
-import { listParameters, type TokenList } from './token-query.ts';
+import type { TokenList } from './token-query.ts';
 
 export interface TokenTableOptions {
   readonly caption: string;
   readonly tokens: readonly TokenView[];
   readonly list: TokenList;
-  /** The list's own path, for links that sort it. */
-  readonly path: string;
+  /** Address of the same list, sorted otherwise. */
+  readonly href: (list: TokenList) => string;
   readonly now: Date;
   /** Live sessions by tid. */
   readonly sessions: ReadonlyMap<string, number>;
@@ -41,17 +40,14 @@ function columnsOf(options: TokenTableOptions): Column<TokenView>[] {
 }
 
 function sortLink(
-  { list, path }: TokenTableOptions,
+  { list, href }: TokenTableOptions,
   sort: TokenSort,
 ): NonNullable<Column<TokenView>['sort']> {
   const current = list.sort === sort;
   const natural = sort === 'label' || sort === 'owner' || sort === 'expiresAt' ? 'asc' : 'desc';
   const opposite = list.direction === 'asc' ? 'desc' : 'asc';
-  const href = link(
-    path,
-    listParameters({ ...list, sort, direction: current ? opposite : natural, page: 1 }),
-  );
-  return { href, now: current ? (list.direction === 'asc' ? 'ascending' : 'descending') : null };
+  const sorted = href({ ...list, sort, direction: current ? opposite : natural, page: 1 });
+  return { href: sorted, now: current ? (list.direction === 'asc' ? 'ascending' : 'descending') : null };
 }
 
 function selectBox({ tid, label }: TokenView): Html {

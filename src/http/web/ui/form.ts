@@ -25,6 +25,8 @@ export interface FieldOptions {
   readonly focus?: boolean;
   /** Why it can not be changed; null: it can. */
   readonly disabledBecause?: string | null;
+  /** Without the remark that it may be left empty, as in filters. */
+  readonly bare?: boolean;
   /** More than one line. */
   readonly lines?: number;
 }
@@ -50,7 +52,7 @@ export function field(options: FieldOptions): Html {
   ].join(' ');
   return html`<div class="field${error === undefined ? '' : ' wrong'}">
     <label for="${id}"
-      >${label}${options.required === true ? NOTHING : html` <span class="dim">(optional)</span>`}</label
+      >${label}${options.required === true || options.bare === true ? NOTHING : html` <span class="dim">(optional)</span>`}</label
     >
     ${control(id, options, error !== undefined, described)}
     ${hint === undefined ? NOTHING : html`<p class="hint" id="${id}-hint">${hint}</p>`}

@@ -24,9 +24,17 @@ const MENU = [
   { path: '/connect', name: 'Connect' },
 ] as const satisfies readonly MenuEntry[];
 
-const ADMIN_MENU: readonly MenuEntry[] = [];
+const ADMIN_MENU = [
+  { path: '/admin', name: 'Overview' },
+  { path: '/admin/tokens', name: 'All tokens' },
+  { path: '/admin/users', name: 'Users' },
+  { path: '/admin/privileges', name: 'Privileges' },
+  { path: '/admin/policy', name: 'Policy' },
+  { path: '/admin/sessions', name: 'Sessions' },
+  { path: '/admin/audit', name: 'Audit' },
+] as const satisfies readonly MenuEntry[];
 
-export type MenuPath = (typeof MENU)[number]['path'];
+export type MenuPath = (typeof MENU | typeof ADMIN_MENU)[number]['path'];
 
 /** The answer to a request of a visitor: a whole page around `body`. */
 export function page(c: HttpContext, web: Web, options: PageOptions): Promise<Response> {
@@ -75,7 +83,11 @@ function menu(visit: Visit, at: string | undefined): Html {
   const admin = visit.caller.privileges.has('manage_all');
   return html`<nav aria-label="Main">
       ${MENU.map((entry) => menuLink(entry, at))}
-      ${admin ? ADMIN_MENU.map((entry) => menuLink(entry, at)) : NOTHING}
+      ${
+        admin
+          ? html`<span class="group">Administration</span> ${ADMIN_MENU.map((entry) => menuLink(entry, at))}`
+          : NOTHING
+      }
     </nav>
     <form class="who" method="post" action="/sign-out">
       ${keyField(visit)}

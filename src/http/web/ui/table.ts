@@ -17,14 +17,16 @@ export interface TableOptions<Row> {
   readonly caption: string;
   readonly columns: readonly Column<Row>[];
   readonly rows: readonly Row[];
+  /** Narrow enough to stay a table everywhere. */
+  readonly small?: boolean;
 }
 
 /**
  * A table that becomes a list of cards on a narrow screen. Roles are spelled out, since browsers forget them when a table is
  * not displayed as one.
  */
-export function table<Row>({ caption, columns, rows }: TableOptions<Row>): Html {
-  return html`<div class="scroll">
+export function table<Row>({ caption, columns, rows, small = false }: TableOptions<Row>): Html {
+  return html`<div class="${small ? 'small' : 'scroll'}">
     <table role="table">
       <caption>
         ${caption}

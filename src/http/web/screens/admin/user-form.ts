@@ -1,0 +1,67 @@
+import type { NewUser, UserPatch } from '../../../../accounts/service.ts';
+import type { UserView } from '../../../../accounts/views.ts';
+import type { Form } from '../../form.ts';
+import { field, type FieldError } from '../../ui/form.ts';
+import { html, type Html } from '../../ui/html.ts';
+
+type Profile = Required<
+  Pick<NewUser, 'email' | 'displayName' | 'engineRole' | 'defaultDatabase' | 'databases'>
+>;
+
+/** What a form says of a user, beside the name and the password. */
+export function profileOf(form: Form): Profile & UserPatch {
+  return {
+    email: form.optional('email'),
+    displayName: form.optional('displayName'),
+    engineRole: form.optional('engineRole'),
+    defaultDatabase: form.optional('defaultDatabase'),
+    databases: form.words('databases'),
+  };
+}
+
+/** @param form what was sent; null: what the user has */
+export function profileFields(
+  form: Form | null,
+  user: Pick<UserView, keyof Profile> | null,
+  errors: readonly FieldError[],
+): Html {
+  const value = (name: keyof Profile): string => {
+    if (form !== null) return form.text(name);
+    const had = user?.[name] ?? '';
+    return typeof had === 'string' ? had : had.join(', ');
+  };
+  return html`${field({ name: 'displayName', label: 'Display name', value: value('displayName'), maxLength: 255, errors })}
+  ${field({
+    name: 'email',
+    label: 'E-mail',
+    type: 'email',
+    value: value('email'),
+    maxLength: 255,
+    hint: 'May be used in place of the name to log in; notices go there.',
+    autocomplete: 'off',
+    errors,
+  })}
+  ${field({
+    name: 'engineRole',
+    label: 'Engine role',
+    value: value('engineRole'),
+    maxLength: 63,
+    hint: 'As which sessions run on the engine, where engine.identity is “role”.',
+    errors,
+  })}
+  ${field({
+    name: 'defaultDatabase',
+    label: 'Default database',
+    value: value('defaultDatabase'),
+    maxLength: 63,
+    hint: 'For clients that name none.',
+    errors,
+  })}
+  ${field({
+    name: 'databases',
+    label: 'Databases',
+    value: value('databases'),
+    hint: 'Divided by commas. Left empty: any.',
+    errors,
+  })}`;
+}
