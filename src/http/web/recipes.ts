@@ -136,7 +136,8 @@ function jdbc(target: Target): Recipe {
 
 function odbc(target: Target): Recipe {
   const { host, port, database, user, token, ca } = target;
-  const value = (text: string) => (/^[\w.$-]+$/.test(text) ? text : `{${text.replaceAll('}', '}}')}}`);
+  // psqlodbc takes braces around a name for part of it, though ODBC has them: only where there is no other way.
+  const value = (text: string) => (/[;{}]/.test(text) ? `{${text.replaceAll('}', '}}')}}` : text);
   return {
     id: 'odbc',
     tool: 'ODBC',
