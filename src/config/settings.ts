@@ -136,7 +136,7 @@ export const SETTINGS = {
   'login.max_pending': setting(type.integer(1, 1_000_000), '1000', {
     ...login,
     reloadable: true,
-    help: 'Most connections that have not logged in yet. More are closed unanswered.',
+    help: 'Most connections that have not logged in yet. For more, the oldest of them is closed, or the new one if all are younger than a second.',
   }),
   'login.max_pending_per_address': setting(type.integer(1, 1_000_000), '250', {
     ...login,

@@ -48,12 +48,12 @@ const BACKLOG = 4096;
 export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
   const { settings, registry } = options;
   const relay = await createRelaySide(options);
-  const listener = await openListener(options, (socket, settled) => relay.accept(socket, settled)).catch(
-    async (error: unknown) => {
-      await relay.close();
-      throw error;
-    },
-  );
+  const listener = await openListener(options, (socket, place) =>
+    relay.accept(socket, () => place.settled()),
+  ).catch(async (error: unknown) => {
+    await relay.close();
+    throw error;
+  });
   return {
     host: settings.current.listen.postgres.host,
     port: listener.address.port,
@@ -77,7 +77,7 @@ export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
 
 /** @throws the listen error */
 export function openListener(
-  { settings, capacity, log }: Pick<SqlSideOptions, 'settings' | 'capacity' | 'log'>,
+  { settings, capacity, clock, log }: Pick<SqlSideOptions, 'settings' | 'capacity' | 'clock' | 'log'>,
   run: ListenerOptions['run'],
 ): Promise<Listener> {
   const { host, port } = settings.current.listen.postgres;
@@ -90,6 +90,7 @@ export function openListener(
       return { max: capacity.maxPending(), maxPerAddress: maxPendingPerAddress };
     },
     run,
+    clock,
     log,
   });
 }

@@ -1,17 +1,19 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { PendingConnections, type PendingLimits } from './pending.ts';
+import type { Clock } from '../core/clock.ts';
+import { PendingConnections, type PendingLimits, type PendingPlace } from './pending.ts';
 
 export interface ListenerOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
-  /** Asked for each connection; those above are closed unanswered. */
+  /** Asked for each connection; for those above, the oldest that has not logged in is closed, or they are themselves. */
   readonly limits: () => PendingLimits;
   readonly backlog: number;
   /** Runs one connection to its end; never rejects for what a peer did. */
-  readonly run: (socket: Socket, settled: () => void) => Promise<unknown>;
+  readonly run: (socket: Socket, place: PendingPlace) => Promise<unknown>;
+  readonly clock: Clock;
   readonly log: Log;
 }
 
@@ -28,25 +30,29 @@ export interface Listener {
  */
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { log } = options;
-  const pending = new PendingConnections(options.limits);
+  const pending = new PendingConnections(options.limits, options.clock);
   const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true });
   server.on('connection', (socket) => {
     // Attached before anything is read: a reset during the handshake is an event, never a crash.
     socket.on('error', (error) => log.debug({ error: describeError(error) }, 'client connection broke'));
     const address = socket.remoteAddress ?? '';
-    const settled = pending.take(address);
-    if (settled === null) {
+    const place = pending.take(address);
+    if (place === null) {
       log.debug({ address, pending: pending.total }, 'too many connections that have not logged in');
       socket.destroy();
       return;
     }
+    place.whenEvicted(() => {
+      log.debug({ address }, 'a connection that has not logged in made room for another');
+      socket.destroy();
+    });
     options
-      .run(socket, settled)
+      .run(socket, place)
       .catch((error: unknown) => {
         log.error({ error: describeError(error) }, 'a session ended by a defect');
         socket.destroy();
       })
-      .finally(settled);
+      .finally(() => place.settled());
   });
   await listening(server, options);
   return {

@@ -1,42 +1,78 @@
+import type { Clock } from '../core/clock.ts';
+
 export interface PendingLimits {
   /** Connections that have not logged in yet, in all and from one address. */
   readonly max: number;
   readonly maxPerAddress: number;
 }
 
-/** Counts connections whose login is not settled, so that a flood of half-open logins leaves room for the sessions that run. */
+/** One connection's place among those that have not logged in. */
+export interface PendingPlace {
+  /** It has logged in, or has gone. */
+  settled(): void;
+  /** @param close what is to be done when the place is needed for somebody else; takes the place of what was given before */
+  whenEvicted(close: () => void): void;
+}
+
+interface Entry {
+  readonly address: string;
+  readonly sinceMs: number;
+  close: () => void;
+}
+
+/** A login takes milliseconds; whoever is younger may yet be done, and is not put out. */
+const YOUNG_MS = 1000;
+
+/**
+ * Counts connections whose login is not settled. When there are too many, the one that has kept its place for longest is
+ * closed: those who only hold places lose them to those who come to log in.
+ */
 export class PendingConnections {
   readonly #limits: () => PendingLimits;
-  readonly #perAddress = new Map<string, number>();
-  #total = 0;
+  readonly #clock: Clock;
+  /** The oldest first, in all and of each address. */
+  readonly #all = new Set<Entry>();
+  readonly #byAddress = new Map<string, Set<Entry>>();
 
-  constructor(limits: () => PendingLimits) {
+  constructor(limits: () => PendingLimits, clock: Clock) {
     this.#limits = limits;
+    this.#clock = clock;
   }
 
   get total(): number {
-    return this.#total;
+    return this.#all.size;
   }
 
-  /** @returns gives the place back, once; null when there is none left */
-  take(address: string): (() => void) | null {
+  /** @returns null when there is no place, nor anybody who has had one for long */
+  take(address: string): PendingPlace | null {
     const { max, maxPerAddress } = this.#limits();
-    const fromThere = this.#perAddress.get(address) ?? 0;
-    if (this.#total >= max || fromThere >= maxPerAddress) return null;
-    this.#total += 1;
-    this.#perAddress.set(address, fromThere + 1);
-    let taken = true;
-    return () => {
-      if (!taken) return;
-      taken = false;
-      this.#giveBack(address);
+    const fromThere = this.#byAddress.get(address);
+    if (fromThere !== undefined && fromThere.size >= maxPerAddress && !this.#evictOldest(fromThere))
+      return null;
+    if (this.#all.size >= max && !this.#evictOldest(this.#all)) return null;
+    const entry: Entry = { address, sinceMs: this.#clock.monotonicMs(), close: () => undefined };
+    this.#all.add(entry);
+    this.#byAddress.set(address, (this.#byAddress.get(address) ?? new Set<Entry>()).add(entry));
+    return {
+      settled: () => this.#remove(entry),
+      whenEvicted(close) {
+        entry.close = close;
+      },
     };
   }
 
-  #giveBack(address: string): void {
-    this.#total -= 1;
-    const left = (this.#perAddress.get(address) ?? 1) - 1;
-    if (left > 0) this.#perAddress.set(address, left);
-    else this.#perAddress.delete(address);
+  #evictOldest(among: ReadonlySet<Entry>): boolean {
+    const [oldest] = among;
+    if (oldest === undefined || this.#clock.monotonicMs() - oldest.sinceMs < YOUNG_MS) return false;
+    this.#remove(oldest);
+    oldest.close();
+    return true;
+  }
+
+  #remove(entry: Entry): void {
+    if (!this.#all.delete(entry)) return;
+    const fromThere = this.#byAddress.get(entry.address);
+    fromThere?.delete(entry);
+    if (fromThere?.size === 0) this.#byAddress.delete(entry.address);
   }
 }

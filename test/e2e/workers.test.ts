@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
+import { connect, createServer, type AddressInfo } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemActor } from '../../src/accounts/actor.ts';
@@ -194,6 +194,18 @@ describe.each(['1', '2'])('limits, workers = %s', (workers) => {
     await soon(() => metric(gateway, 'patgate_sessions')).toBe(5);
     await (await open(gateway, bob.name, bob.password)).end();
     for (const client of opened) await client.end();
+  });
+
+  test('of connections that have not logged in make room for those who do', async () => {
+    const dora = await gateway.addUser('dora');
+    const silent = Array.from({ length: 8 }, () => connect({ port: gateway.port, host: '127.0.0.1' }));
+    const gone = Promise.race(silent.map((socket) => once(socket, 'close')));
+    await Promise.all(silent.map((socket) => once(socket.resume(), 'connect')));
+    await soon(() =>
+      open(gateway, dora.name, dora.password).then((client) => client.end().then(() => 'in')),
+    ).toBe('in');
+    await gone;
+    for (const socket of silent) socket.destroy();
   });
 
   test('of guesses do not grow with the workers', async () => {

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net';
 import { Counter, Gauge } from 'prom-client';
 import { pack } from '../../config/pack.ts';
+import type { PendingPlace } from '../../session/pending.ts';
 import type { Config } from '../../config/config.ts';
 import type { CancelKey } from '../../session/cancel.ts';
 import type { CertificateFiles } from '../ground.ts';
@@ -28,7 +29,7 @@ const DRAIN_MARGIN_MS = 10_000;
  */
 export async function serveByWorkers(options: CrewOptions): Promise<SqlSide> {
   const crew = new Crew(options);
-  const listener = await openListener(options, (socket, settled) => crew.run(socket, settled));
+  const listener = await openListener(options, (socket, place) => crew.run(socket, place));
   try {
     await crew.open();
   } catch (error) {
@@ -102,10 +103,10 @@ class Crew {
   }
 
   /** One connection, to its end. */
-  async run(socket: Socket, settled: () => void): Promise<void> {
+  async run(socket: Socket, place: PendingPlace): Promise<void> {
     const worker = this.#leastLoaded() ?? (await this.#next());
     if (worker === null || socket.destroyed) socket.destroy();
-    else await worker.serve(socket, settled);
+    else await worker.serve(socket, place);
   }
 
   async prepare(next: Config, certificates: CertificateFiles | null): Promise<() => void> {

@@ -47,6 +47,8 @@ export interface WorkerSide extends Side {
   readonly news: {
     /** Comes with a socket; the number is for `settled` and `closed`. */
     readonly connection: number;
+    /** Its place is needed for somebody else; means nothing once it has logged in. */
+    readonly evict: number;
     readonly commit: null;
     readonly reopenLog: null;
   };

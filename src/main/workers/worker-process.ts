@@ -35,6 +35,7 @@ function main(): void {
     },
     news: {
       commit: () => worker.commit(),
+      evict: (number) => worker.evict(number),
       reopenLog: () => worker.running.opened.reopen(),
       connection(number, socket) {
         // Nothing was read from it; the first thing that happens to it is that somebody listens for its errors.
@@ -56,6 +57,7 @@ interface Running {
 class Worker {
   #running: Running | null = null;
   #prepared: (() => void) | null = null;
+  readonly #pending = new Map<number, { destroy(): void }>();
 
   get running(): Running {
     if (this.#running === null) throw new Error('the worker has not been started');
@@ -69,7 +71,14 @@ class Worker {
     const { log } = opened;
     const clock = systemClock;
     const teardown = new Teardown(log);
-    const store = openStore({ url: order.storeUrl, log, poolSize: order.storePoolSize });
+    const { connectTimeout, queryTimeout } = settings.current.store;
+    const store = openStore({
+      url: order.storeUrl,
+      log,
+      poolSize: order.storePoolSize,
+      connectTimeoutMs: connectTimeout,
+      queryTimeoutMs: queryTimeout,
+    });
     teardown.add('store', () => store.close());
     const services = openServices({ store, ...settings.current.login, clock, log });
     teardown.add('services', () => services.close());
@@ -100,13 +109,22 @@ class Worker {
     const { relay, opened } = this.running;
     socket.on('error', (error) => opened.log.debug({ error: error.message }, 'client connection broke'));
     try {
-      await relay.accept(socket, () => channel.tell('settled', number));
+      this.#pending.set(number, socket);
+      await relay.accept(socket, () => {
+        this.#pending.delete(number);
+        channel.tell('settled', number);
+      });
     } catch (error) {
       opened.log.error({ err: error }, 'a session ended by a defect');
       socket.destroy();
     } finally {
+      this.#pending.delete(number);
       channel.tell('closed', number);
     }
+  }
+
+  evict(number: number): void {
+    this.#pending.get(number)?.destroy();
   }
 
   async prepare({ config, certificates }: NewSettings): Promise<null> {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { CancelKey } from '../../session/cancel.ts';
 import type { Group } from '../group.ts';
+import type { PendingPlace } from '../../session/pending.ts';
 import { Channel } from './channel.ts';
 import type { ParentSide, StartOrder, WorkerSide } from './protocol.ts';
 import { Tickets } from './tickets.ts';
@@ -16,7 +17,7 @@ export interface WorkerDeps {
 }
 
 interface Connection {
-  readonly settled: () => void;
+  readonly place: PendingPlace;
   readonly ended: () => void;
 }
 
@@ -52,7 +53,7 @@ export class Worker {
       news: {
         guess: ({ ticket, outcome }) => this.#tickets.guessed(ticket, outcome),
         release: (ticket) => this.#tickets.release(ticket),
-        settled: (number) => this.#connections.get(number)?.settled(),
+        settled: (number) => this.#connections.get(number)?.place.settled(),
         closed: (number) => this.#closed(number),
       },
     });
@@ -74,10 +75,12 @@ export class Worker {
   }
 
   /** Hands a connection over. Resolves when it has ended. */
-  serve(socket: Socket, settled: () => void): Promise<void> {
+  serve(socket: Socket, place: PendingPlace): Promise<void> {
     const number = ++this.#lastConnection;
     return new Promise((ended) => {
-      this.#connections.set(number, { settled, ended });
+      this.#connections.set(number, { place, ended });
+      // It is the worker's now, and so is its end.
+      place.whenEvicted(() => this.channel.tell('evict', number));
       this.channel.tell('connection', number, socket, () => this.#closed(number));
     });
   }

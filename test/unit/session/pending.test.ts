@@ -1,0 +1,65 @@
+import { beforeEach, expect, test } from 'vitest';
+import { PendingConnections } from '../../../src/session/pending.ts';
+
+let nowMs = 0;
+let closed: string[] = [];
+let pending: PendingConnections;
+
+beforeEach(() => {
+  nowMs = 0;
+  closed = [];
+  const clock = {
+    now: () => new Date(),
+    monotonicMs: () => nowMs,
+    after: () => ({ cancel: () => undefined }),
+  };
+  pending = new PendingConnections(() => ({ max: 4, maxPerAddress: 2 }), clock);
+});
+
+/** @returns the place, or null */
+function take(name: string, address: string): ReturnType<PendingConnections['take']> {
+  const place = pending.take(address);
+  place?.whenEvicted(() => closed.push(name));
+  return place;
+}
+
+test('a burst of young connections is limited, in all and from one address', () => {
+  expect(['a', 'b', 'c'].map((name) => take(name, '192.0.2.1') !== null)).toEqual([true, true, false]);
+  expect(['d', 'e'].map((name) => take(name, '192.0.2.2') !== null)).toEqual([true, true]);
+  expect(take('f', '192.0.2.3')).toBeNull();
+  expect(closed).toEqual([]);
+});
+
+test('those who only hold a place lose it to those who come: the oldest first', () => {
+  take('old', '192.0.2.1');
+  nowMs = 500;
+  take('newer', '192.0.2.1');
+  nowMs = 1000;
+  expect(take('third', '192.0.2.1')).not.toBeNull();
+  expect(closed).toEqual(['old']);
+  expect(take('fourth', '192.0.2.1')).toBeNull();
+  nowMs = 1500;
+  expect(take('fifth', '192.0.2.1')).not.toBeNull();
+  expect(closed).toEqual(['old', 'newer']);
+});
+
+test('one address does not cost another its place while there is room', () => {
+  take('quiet', '192.0.2.9');
+  for (let second = 1; second <= 10; second++) {
+    nowMs = second * 1000;
+    take(`flood ${second}`, '192.0.2.1');
+  }
+  expect(closed).not.toContain('quiet');
+  expect(pending.total).toBe(3);
+});
+
+test('who has logged in holds no place and is not closed', () => {
+  const place = take('in', '192.0.2.1');
+  place?.settled();
+  place?.settled();
+  expect(pending.total).toBe(0);
+  for (const name of ['a', 'b']) take(name, '192.0.2.1');
+  nowMs = 2000;
+  take('c', '192.0.2.1');
+  expect(closed).toEqual(['a']);
+});
