@@ -1,0 +1,251 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import pg from 'pg';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import {
+  cancelRequest,
+  errorFields,
+  int32,
+  password,
+  SSL_REQUEST,
+  startup,
+  text,
+  typed,
+} from '../protocol/packets.ts';
+import { asAdmin } from '../support/database.ts';
+import { startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
+import { queryOne, withClient } from '../support/query.ts';
+import { openSession, ping } from '../support/session.ts';
+
+/** What other poolers and servers got wrong, tried on the whole gateway. */
+let gateway: TestGateway;
+let ada: TestUser;
+const sockets: Socket[] = [];
+
+beforeAll(async () => {
+  gateway = await startGateway({ 'tls.mode': 'prefer', 'login.throttle_free': '1000' });
+  ada = await gateway.addUser('ada');
+});
+afterEach(() => {
+  for (const socket of sockets.splice(0)) socket.destroy();
+});
+afterAll(() => gateway.stop());
+
+/** Sends bytes in the clear, each as a segment, and gives all that comes back until the gateway closes. */
+async function send(...segments: readonly Buffer[]): Promise<Buffer> {
+  const socket = connect({ port: gateway.port, host: '127.0.0.1', noDelay: true });
+  sockets.push(socket);
+  const received: Buffer[] = [];
+  socket.on('data', (chunk: Buffer) => received.push(chunk));
+  socket.on('error', () => undefined);
+  await once(socket, 'connect');
+  for (const segment of segments) {
+    socket.write(segment);
+    await new Promise((resolve) => setTimeout(resolve, 30));
+  }
+  if (!socket.closed) {
+    socket.end();
+    await once(socket, 'close');
+  }
+  return Buffer.concat(received);
+}
+
+/** The last message of what came back, which must be an ErrorResponse. */
+function lastError(bytes: Buffer): Record<string, string> {
+  let at = 0;
+  let last: Buffer = Buffer.alloc(0);
+  while (at + 5 <= bytes.length) {
+    const end = at + 1 + bytes.readInt32BE(at + 1);
+    last = bytes.subarray(at, end);
+    at = end;
+  }
+  return errorFields(last);
+}
+
+const asAda = (parameters: Readonly<Record<string, string>> = {}): Buffer =>
+  startup(0x3_0000, { user: 'ada', database: gateway.engine.name, ...parameters });
+
+const saslInitial = (data: string): Buffer =>
+  typed('p', text('SCRAM-SHA-256'), int32(Buffer.byteLength(data)), Buffer.from(data));
+
+describe('plaintext in front of TLS (CVE-2021-23214, CVE-2021-3935, CVE-2021-43767)', () => {
+  it.each([
+    ['in one segment', (): Buffer[] => [Buffer.concat([SSL_REQUEST, asAda()])]],
+    ['in the next one', (): Buffer[] => [SSL_REQUEST, asAda()]],
+  ])('is never taken for the client’s own: %s', async (_how, segments) => {
+    const answer = await send(...segments());
+    const error = errorFields(answer.subarray(answer.indexOf('E')));
+    expect(error).toMatchObject({ C: '08P01', M: 'received unencrypted data after SSL request' });
+  });
+});
+
+describe('start-up parameters (CVE-2025-12819)', () => {
+  it('can not turn the gateway’s own statements, nor the next session of the same user', async () => {
+    await asAdmin(
+      `create schema evil;
+       create function evil.pg_notify(text, text) returns void language plpgsql as $$ begin raise 'evil'; end $$;
+       create function evil.current_setting(text) returns text language plpgsql as $$ begin raise 'evil'; end $$`,
+      gateway.engine.url,
+    );
+    const config = gateway.clientConfig('ada', ada.password);
+    const options = '-c search_path=evil,pg_catalog';
+    const first = await openSession({ ...config, options });
+    const pid = await pidOf(first.client);
+    await first.client.end();
+    const again = await openSession({ ...config, options });
+    expect(await ping(again.client)).toBe(1);
+    await again.client.end();
+    const plain = await openSession(config);
+    expect(await pidOf(plain.client)).not.toBe(pid);
+    const { rows } = await plain.client.query<{ search_path: string }>('show search_path');
+    expect(rows[0]?.search_path).toBe('"$user", public');
+    await plain.client.end();
+  });
+
+  it.each(['role', 'session_authorization', 'ROLE', 'Session_Authorization'])(
+    'can not change who the session is: %s',
+    async (name) => {
+      const client = new pg.Client({
+        ...gateway.clientConfig('ada', ada.password),
+        options: `-c ${name}=somebody_else`,
+      });
+      await expect(client.connect()).rejects.toMatchObject({ code: '42501' });
+    },
+  );
+});
+
+describe('expiry (CVE-2025-2291)', () => {
+  it('counts wherever a token is shown', async () => {
+    const { tid, token } = await gateway.issueToken(ada);
+    await asAdmin(
+      `update patgate.tokens set created_at = now() - interval '2 days', expires_at = now() - interval '1 day'
+        where tid = '${tid}'`,
+      gateway.store.url,
+    );
+    const code = (user: string) =>
+      openSession(gateway.clientConfig(user, token)).then(
+        () => 'in',
+        (error: unknown) => (error as { code: string }).code,
+      );
+    expect(await code('$token')).toBe('28000');
+    expect(await code(`$token.${tid}`)).toBe('28P01');
+    expect(await code('ada')).toBe('28P01');
+    const me = await fetch(`${gateway.info.http?.url ?? ''}/api/v1/me`, {
+      headers: { authorization: `Bearer ${token}` },
+    });
+    expect(me.status).toBe(401);
+  });
+});
+
+describe('malformed SCRAM', () => {
+  it.each([
+    ['no header', ''],
+    ['a header and nothing', 'n,,'],
+    ['no nonce', 'n,,n=ada'],
+    ['an empty nonce', 'n,,n=,r='],
+    ['a nonce that is not printable', 'n,,n=,r=\u0001'],
+    ['NULs', 'n,,n=\0,r=\0'],
+    ['a length beyond all memory', null],
+  ])('%s: an error with an SQLSTATE, and the gateway lives', async (_what, data) => {
+    const initial = data === null ? typed('p', text('SCRAM-SHA-256'), int32(0x7fff_ffff)) : saslInitial(data);
+    expect(lastError(await send(asAda(), initial))['C']).toBe('08P01');
+    const { client } = await openSession(gateway.clientConfig('ada', ada.password));
+    await client.end();
+  });
+
+  it('a final message that is none', async () => {
+    for (const final of [
+      '',
+      'c=',
+      'c=biws',
+      'c=biws,r=x',
+      'c=biws,r=x,p=',
+      'c=biws,r=x,p=AAAA',
+      ',,,,',
+      '=',
+    ]) {
+      const answer = await send(asAda(), saslInitial('n,,n=,r=abcdef'), typed('p', Buffer.from(final)));
+      expect(lastError(answer)).toMatchObject({ S: 'FATAL', C: '08P01' });
+    }
+  });
+});
+
+describe('an error', () => {
+  const cases: readonly [string, () => Promise<Buffer>][] = [
+    ['wrong password', () => send(asAda(), typed('p', text('x')))],
+    ['a password where SASL is asked for', () => send(asAda(), password('secret'))],
+    ['no user', () => send(startup(0x3_0000, { database: 'x' }))],
+    ['a protocol of the future', () => send(startup(0x4_0000, { user: 'ada' }))],
+    ['a secret without TLS', () => send(startup(0x3_0000, { user: '$token' }))],
+    [
+      'a start-up packet without its end',
+      () => send(Buffer.concat([int32(12), int32(0x3_0000), int32(0x61)])),
+    ],
+    ['a query before the login', () => send(asAda(), typed('Q', text('select 1')))],
+  ];
+  it.each(cases)('has severity, SQLSTATE and text: %s', async (_what, provoke) => {
+    const error = lastError(await provoke());
+    expect(error).toMatchObject({ S: 'FATAL', V: 'FATAL' });
+    expect(error['C']).toMatch(/^[0-9A-Z]{5}$/);
+    expect(error['M']).not.toBe('');
+  });
+});
+
+describe('somebody else’s session', () => {
+  it('can not be ended without the privilege, nor even seen', async () => {
+    const eve = await gateway.addUser('eve');
+    const { token } = await gateway.issueToken(eve, { scopes: ['tokens', 'accounts'] });
+    const { client } = await openSession(gateway.clientConfig('ada', ada.password));
+    await gateway.services.liveSessions.flush();
+    const call = (method: string, path: string) =>
+      fetch(`${gateway.info.http?.url ?? ''}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${token}` },
+      });
+    const sid = await listed(ada.uid);
+    expect([403, 404]).toContain((await call('DELETE', `/api/v1/sessions/${sid}`)).status);
+    const own = (await (await call('GET', '/api/v1/sessions')).json()) as { items: unknown[] };
+    expect(own.items).toEqual([]);
+    expect(await ping(client)).toBe(1);
+    await client.end();
+  });
+
+  it('can not be cancelled by a made-up key, nor by the engine’s own', async () => {
+    const { client } = await openSession(gateway.clientConfig('ada', ada.password));
+    const pid = await pidOf(client);
+    const running = client.query('select pg_sleep(1)').then(
+      () => 'finished',
+      (error: unknown) => (error as { code: string }).code,
+    );
+    for (const key of [
+      Buffer.alloc(4),
+      Buffer.alloc(4, 0xff),
+      Buffer.alloc(32),
+      Buffer.from('fade', 'latin1'),
+    ]) {
+      expect((await send(cancelRequest(pid, key))).length).toBe(0);
+    }
+    expect(await running).toBe('finished');
+    await client.end();
+  });
+
+  async function listed(uid: string): Promise<string> {
+    for (;;) {
+      const [session] = await gateway.services.liveSessions.list({ uid });
+      if (session !== undefined) return session.sid;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+});
+
+it('leaves no engine session behind that nobody has', async () => {
+  await withClient(gateway.engine.url, () => Promise.resolve());
+  const waiting = `select count(*)::int from pg_stat_activity
+    where datname = '${gateway.engine.name}' and state = 'active' and pid <> pg_backend_pid()`;
+  expect(await queryOne(gateway.engine.url, waiting)).toBe(0);
+});
+
+async function pidOf(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ pid: number }>('select pg_backend_pid() as pid');
+  return rows[0]?.pid ?? 0;
+}
