@@ -54,7 +54,7 @@ export interface RelaySide {
    * @throws GatewayError or RequestError config.invalid
    */
   prepare(next: Config, certificates: CertificateFiles | null): Promise<() => void>;
-  /** Ends idle sessions now and busy ones when they are done, or after `graceMs`. Resolves when none is left. */
+  /** Ends idle sessions now, and others when statement and transaction are over, or after `graceMs`. Resolves when none is left. */
   drain(graceMs: number): Promise<void>;
   close(): Promise<void>;
 }

@@ -10,6 +10,8 @@ export interface Ending {
   readonly fault: ClientFault;
   /** How long what runs may still take before it is cancelled. */
   readonly graceMs: number;
+  /** An open transaction has the grace, too, and not a statement only. */
+  readonly sparesTransaction?: boolean;
   /** When the cause came about, in monotonic milliseconds, for the time it took to act; null: not measured. */
   readonly since: number | null;
 }
@@ -74,7 +76,10 @@ export function killed(reason: string, by: string, since: number): Ending {
 }
 
 export function draining(graceMs: number): Ending {
-  return ending('session.draining', terminating('the gateway is shutting down'), { graceMs });
+  return {
+    ...ending('session.draining', terminating('the gateway is shutting down'), { graceMs }),
+    sparesTransaction: true,
+  };
 }
 
 /** SQLSTATE is PostgreSQL's for its own idle_session_timeout. */

@@ -37,6 +37,8 @@ export class RelayRun implements Relay {
   #insertions: Buffer[] = [];
   /** To be called once, at the end of what the engine is at work on. */
   #whenIdle: (() => void) | null = null;
+  /** Only then is it time for that. */
+  #outsideTransaction = false;
   /** Why `closing`. */
   #closingCause: RelayCause = 'closed by the gateway';
   #timer: Timer | null = null;
@@ -88,9 +90,10 @@ export class RelayRun implements Relay {
     else this.#insertions.push(frame);
   }
 
-  whenIdle(run: () => void): void {
-    if (this.state === 'idle') run();
-    else this.#whenIdle = run;
+  whenIdle(run: () => void, outsideTransaction = false): void {
+    this.#whenIdle = run;
+    this.#outsideTransaction = outsideTransaction;
+    this.#nowIdle();
   }
 
   freezeClient(): void {
@@ -129,6 +132,7 @@ export class RelayRun implements Relay {
 
   #nowIdle(): void {
     if (this.state !== 'idle') return;
+    if (this.#outsideTransaction && this.transactionStatus !== 'I') return;
     const run = this.#whenIdle;
     this.#whenIdle = null;
     run?.();

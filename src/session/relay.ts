@@ -81,8 +81,11 @@ export interface Relay {
   closeWith(frame: Buffer): void;
   /** Puts whole messages between two of the engine's, at the next boundary. */
   inject(frame: Buffer): void;
-  /** Calls `run` as soon as nothing is in flight, at once if that is so now. A later call takes the place of an earlier one. */
-  whenIdle(run: () => void): void;
+  /**
+   * Calls `run` as soon as nothing is in flight, at once if that is so now. A later call takes the place of an earlier one.
+   * @param outsideTransaction and no transaction is open
+   */
+  whenIdle(run: () => void, outsideTransaction?: boolean): void;
   /** Passes nothing more of the client on. The engine's answers still reach it. */
   freezeClient(): void;
 }

@@ -174,20 +174,26 @@ export class Supervisor {
     const frame = encodeBackend({ kind: 'errorResponse', fault: ending.fault });
     watched.pending = { ...ending, frame, cancelAtMs, cancelled: false, closeAtMs: Number.POSITIVE_INFINITY };
     // Also in the middle of a pipeline: no further statement starts.
-    watched.session.relay.whenIdle(() => watched.session.relay.closeWith(frame));
+    const { relay } = watched.session;
+    relay.whenIdle(() => relay.closeWith(frame), ending.sparesTransaction);
     this.#advance(watched, watched.pending, nowMs);
   }
 
-  /** While it is busy: after the grace the statement is cancelled, and a little later the session closed anyway. */
+  /** While it goes on: after the grace the statement is cancelled, and a little later the session closed anyway. */
   #advance({ session }: Watched, pending: Pending, nowMs: number): void {
     if (nowMs >= pending.closeAtMs) {
       session.relay.closeWith(pending.frame);
       return;
     }
     if (pending.cancelled || nowMs < pending.cancelAtMs) return;
+    if (session.relay.state === 'idle') {
+      session.relay.closeWith(pending.frame);
+      return;
+    }
     pending.cancelled = true;
     pending.closeAtMs = nowMs + CANCEL_GRACE_MS;
     session.relay.freezeClient();
+    session.relay.whenIdle(() => session.relay.closeWith(pending.frame));
     void this.#options.cancelEngine(session.engine);
   }
 

@@ -120,10 +120,18 @@ describe('SIGTERM', () => {
   const ready = async (): Promise<number> => (await fetch(`${gateway.info.http?.url}/readyz`)).status;
 
   test.each(['1', '2'])(
-    'ends idle sessions with the reason, lets statements finish, and is not ready meanwhile, workers = %s',
+    'ends idle sessions with the reason, lets statements and transactions finish, and is not ready meanwhile, workers = %s',
     async (workers) => {
       await start({ 'shutdown.grace': '20s', workers });
-      const [idle, busy] = [await open(gateway, ada), await open(gateway, ada)];
+      const [idle, busy, writer] = await Promise.all([
+        open(gateway, ada),
+        open(gateway, ada),
+        open(gateway, ada),
+      ]);
+      const writerEnded = once(writer, 'error') as Promise<[Error & { code: string }]>;
+      await writer.query('CREATE TABLE written (n integer)');
+      await writer.query('BEGIN');
+      await writer.query('INSERT INTO written VALUES (1)');
       const idleEnded = once(idle, 'error') as Promise<[Error & { code: string }]>;
       const busyEnded = once(busy, 'error') as Promise<[Error & { code: string }]>;
       // Ends when the test says so.
@@ -147,6 +155,10 @@ describe('SIGTERM', () => {
       });
       expect(await ready()).toBe(503);
       await expect(open(gateway, ada)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+      await writer.query('INSERT INTO written VALUES (2)');
+      await writer.query('COMMIT');
+      expect((await writerEnded)[0]).toMatchObject({ code: '57P01' });
+      expect(await queryOne(gateway.engine.url, 'SELECT sum(n)::int FROM written')).toBe(3);
       await lock.end();
       expect((await answer).rows).toEqual([{ pg_advisory_lock: '', answer: 42 }]);
       expect((await busyEnded)[0]).toMatchObject({ code: '57P01' });
@@ -154,9 +166,11 @@ describe('SIGTERM', () => {
     },
   );
 
-  test('cancels what still runs after the grace', async () => {
+  test('cancels what still runs after the grace, and ends transactions that are left open', async () => {
     await start({ 'shutdown.grace': '200ms' });
-    const busy = await open(gateway, ada);
+    const [busy, forgotten] = [await open(gateway, ada), await open(gateway, ada)];
+    await forgotten.query('BEGIN');
+    const forgottenEnded = once(forgotten, 'error') as Promise<[Error & { code: string }]>;
     const ended = once(busy, 'error');
     const refused = expect(busy.query('SELECT pg_sleep(60)')).rejects.toMatchObject({ code: '57014' });
     await soon(() =>
@@ -165,6 +179,7 @@ describe('SIGTERM', () => {
     const exited = gateway.end('SIGTERM');
     await refused;
     await ended;
+    expect((await forgottenEnded)[0]).toMatchObject({ code: '57P01' });
     expect(await exited).toBe(0);
   });
 
