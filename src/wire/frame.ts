@@ -13,6 +13,12 @@ export function untypedFrame(...body: readonly Uint8Array[]): Buffer {
   return Buffer.concat([int32(length), ...body], length);
 }
 
+export function int16(value: number): Buffer {
+  const bytes = Buffer.allocUnsafe(2);
+  bytes.writeInt16BE(value, 0);
+  return bytes;
+}
+
 export function int32(value: number): Buffer {
   const bytes = Buffer.allocUnsafe(4);
   bytes.writeInt32BE(value, 0);

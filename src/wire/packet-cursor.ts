@@ -20,6 +20,13 @@ export class PacketCursor {
     return this.#bytes.readUInt8(this.#at++);
   }
 
+  int16(what: string): number {
+    this.#need(2, what);
+    const value = this.#bytes.readInt16BE(this.#at);
+    this.#at += 2;
+    return value;
+  }
+
   int32(what: string): number {
     this.#need(4, what);
     const value = this.#bytes.readInt32BE(this.#at);
