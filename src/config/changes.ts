@@ -25,7 +25,7 @@ export function changesOf(running: Config, read: Config): Changes {
     if (
       name.startsWith('engine.') ||
       name === 'store.password' ||
-      !differs(at(running, name), at(read, name))
+      !differs(valueAt(running, name), valueAt(read, name))
     )
       continue;
     if (!SETTINGS[name].isReloadable) {
@@ -33,7 +33,7 @@ export function changesOf(running: Config, read: Config): Changes {
       continue;
     }
     taken.push(name);
-    put(whole, name, at(read, name));
+    put(whole, name, valueAt(read, name));
   }
   if (ENGINES.some((key) => differs(running[key], read[key]))) {
     taken.push('engines');
@@ -47,7 +47,8 @@ function differs(before: unknown, after: unknown): boolean {
   return !isDeepStrictEqual(pack(before), pack(after));
 }
 
-function at(config: Config, name: SettingName): unknown {
+/** What a configuration says of a setting, but for those of engines, which each has for itself. */
+export function valueAt(config: Config, name: SettingName): unknown {
   const [section = '', key] = name.split('.');
   const sections = config as unknown as Record<string, Record<string, unknown>>;
   return key === undefined ? sections[camel(section)] : sections[section]?.[camel(key)];

@@ -1,6 +1,6 @@
 import type { Config } from './config.ts';
 import type { Value } from './load.ts';
-import { CONSOLE_DATABASE, MAIN_ENGINE } from './names.ts';
+import { MAIN_ENGINE } from './names.ts';
 import type { SettingName } from './settings.ts';
 import { didYouMean } from './suggest.ts';
 
@@ -48,8 +48,10 @@ function checkNeeds(values: ReadonlyMap<string, Value>, problems: string[]): voi
 function checkDatabases(config: Config, problems: string[]): void {
   const known = config.engines.size === 0 ? [MAIN_ENGINE] : [...config.engines.keys()];
   for (const [name, { engine }] of config.databases) {
-    if (name === CONSOLE_DATABASE) {
-      problems.push(`databases: ${CONSOLE_DATABASE} is the SQL console and can not be routed`);
+    if (name === config.console.database) {
+      problems.push(
+        `databases: ${name} is the SQL console and can not be routed; set console.database to another name, or to off`,
+      );
     }
     if (!known.includes(engine)) {
       problems.push(

@@ -8,8 +8,6 @@ export const CONFIG_FLAG = 'config';
 
 /** The engine that `engine.url` describes, and the embedded one when there is no other. */
 export const MAIN_ENGINE = 'main';
-/** The virtual database that is the SQL console. */
-export const CONSOLE_DATABASE = 'patgate';
 
 /** What a name in a source stands for. */
 export interface Target {

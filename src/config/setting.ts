@@ -10,6 +10,7 @@ export const SECTIONS = {
   oauth: 'OAuth',
   engine: 'Engines',
   databases: 'Databases',
+  console: 'SQL console',
   sessions: 'Sessions',
   pool: 'Engine session re-use',
   http: 'HTTP',

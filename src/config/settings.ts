@@ -11,6 +11,7 @@ const store = { section: 'store' } as const;
 const login = { section: 'login' } as const;
 const oauth = { section: 'oauth' } as const;
 const engine = { section: 'engine' } as const;
+const console = { section: 'console' } as const;
 const sessions = { section: 'sessions' } as const;
 const pool = { section: 'pool' } as const;
 const http = { section: 'http' } as const;
@@ -243,6 +244,11 @@ export const SETTINGS = {
     section: 'databases',
     reloadable: true,
     help: 'Which engine, and which database there, a requested database name means. `*` is every name not listed.',
+  }),
+
+  'console.database': setting(type.orOff(type.text('NAME')), 'patgate', {
+    ...console,
+    help: 'Database name that leads to the SQL console. An engine’s database of the same name can not be reached by it; choose another name, or `off`.',
   }),
 
   'sessions.max': setting(type.integer(0, 10_000_000), '10000', {

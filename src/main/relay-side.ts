@@ -20,6 +20,7 @@ import { Supervisor } from '../session/supervisor.ts';
 import { createTransports, type Transports } from '../session/transports.ts';
 import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
 import type { Upstream } from '../upstream/open.ts';
+import { withConsole } from './console-side.ts';
 import { createEngineSide } from './engine-side.ts';
 import { enginesOf } from './engine-options.ts';
 import type { CertificateFiles, Ground } from './ground.ts';
@@ -66,7 +67,16 @@ export async function createRelaySide(options: RelaySideOptions): Promise<RelayS
   const { settings, ground, services, clock, log } = options;
   const transports = createTransports();
   const tls = ground.tls === null ? null : await loadServerTls(ground.tls);
-  const upstream = await createEngineSide({ settings, embedded: ground.embedded, transports, clock, log });
+  const { embedded } = ground;
+  const engines = await createEngineSide({ settings, embedded, transports, clock, log });
+  const upstream = withConsole(engines, {
+    settings,
+    services,
+    embedded,
+    registry: options.registry,
+    clock,
+    log,
+  });
   const registry = new SessionRegistry();
   const metrics = createSessionMetrics(options.registry, () => registry.size);
   const deadlines = new Deadlines(() => settings.current.login.timeout, clock);

@@ -110,7 +110,9 @@ async function serveProved(
   const permit = await deps.places.take(placesOf(principal, admitted.peer, deps.limits()));
   try {
     const notice = await deps.notice(principal);
-    const engine = await deps.upstream.open(principal, admitted.startup, route, progress.deadline.signal);
+    const { signal } = progress.deadline;
+    const { address } = admitted.peer;
+    const engine = await deps.upstream.open(principal, admitted.startup, route, signal, address);
     progress.deadline.clear();
     progress.settled();
     const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);

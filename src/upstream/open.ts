@@ -71,6 +71,7 @@ export interface Upstream {
    * A session on the route's engine, as the role that the principal has there, opened with the client's own start-up
    * parameters.
    * @param signal gives up; what it was aborted with is thrown
+   * @param address of the client, for the audit of what is done in the session itself
    * @throws GatewayError; EngineRefused when the engine's own ErrorResponse is to reach the client
    */
   open(
@@ -78,6 +79,7 @@ export interface Upstream {
     startup: StartupMessage,
     route: Route,
     signal: AbortSignal,
+    address?: string,
   ): Promise<EngineSession>;
   /** Ends the loan. The transport belongs to upstream again, which re-uses or closes it. */
   giveBack(session: EngineSession, end: GivenBack): void;

@@ -42,12 +42,21 @@ export function createRouter(engines: readonly RoutedEngine[], options: RouteOpt
   const home = homeOf(engines, others);
 
   return (requested, { defaultDatabase }) => {
-    const name = named(requested, tokenUsers) ?? defaultDatabase;
+    const name = wantedDatabase(requested, { defaultDatabase }, tokenUsers);
     if (name === null) return home;
     const target = (name === '*' ? null : databases.get(name)) ?? others;
     if (target === null || Buffer.byteLength(name) > MAX_NAME_BYTES) throw unknownDatabase(name);
     return { engine: target.engine, database: target.database ?? name, name };
   };
+}
+
+/** The database that a client means: the one it names, else its principal's default; null: neither. */
+export function wantedDatabase(
+  requested: string | null,
+  { defaultDatabase }: Pick<Principal, 'defaultDatabase'>,
+  tokenUsers: readonly string[],
+): string | null {
+  return named(requested, tokenUsers) ?? defaultDatabase;
 }
 
 /** For sessions that name no database, of principals who have no default. */

@@ -56,6 +56,7 @@ async function explain(services: Services, options: ExplainOptions): Promise<Exp
   const { user, database = null, from: address = null, token } = options;
   const tid = token === undefined ? null : tokenId(token);
   const { explainLogin } = await import('../../main/explain/explain-login.ts');
+  const { routingOf } = await import('../../main/routing.ts');
   return explainLogin(
     { user, database, address, tid },
     {
@@ -63,7 +64,7 @@ async function explain(services: Services, options: ExplainOptions): Promise<Exp
       accounts,
       tokens,
       sessionsOf: (uid) => oversight.sessions(actor, { uid, limit: 10_000 }),
-      engines: await enginesOf(services),
+      ...routingOf(config, await enginesOf(services)),
       method: config.login.method,
       tokenUsers: config.login.tokenUsers,
       maxPerUser: config.sessions.maxPerUser,

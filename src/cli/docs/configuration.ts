@@ -72,7 +72,8 @@ In \`engine.url\`, \`sslmode\`, \`sslrootcert\` (\`system\` for public authoriti
 \`target_session_attrs\`, \`connect_timeout\` and several hosts mean what they mean to libpq.`,
   databases: `A target is the name of an engine, with the database there behind a slash; without one, the database has the name that was
 asked for. In a variable or flag: \`*=main,sales=warehouse/sales_prod\`. With a single engine, \`*\` is that engine unless
-said otherwise. The database \`patgate\` is the SQL console, and can not be routed.`,
+said otherwise. The database of the SQL console can not be routed.`,
+  console: `Behind this name is no engine: patgate itself answers there, with tokens, sessions and users. See [console.md](console.md).`,
 };
 
 /** The whole of docs/configuration.md, from the settings table. */

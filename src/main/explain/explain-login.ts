@@ -6,7 +6,7 @@ import { askFor, type Asked } from '../../login/method.ts';
 import type { LoginMethod } from '../../login/types.ts';
 import type { TokenService } from '../../tokens/service.ts';
 import type { TokenView } from '../../tokens/views.ts';
-import type { Engines } from '../../upstream/engines.ts';
+import type { Routing } from '../routing.ts';
 import {
   accountRule,
   findRoute,
@@ -38,14 +38,13 @@ export interface Explanation {
   readonly rules: readonly RuleVerdict[];
 }
 
-export interface ExplainDeps {
+export interface ExplainDeps extends Routing {
   /** Who asks; sees what their privileges allow. */
   readonly actor: Actor;
   readonly accounts: Pick<AccountService, 'findUser'>;
   readonly tokens: Pick<TokenService, 'get' | 'list'>;
   /** Running sessions of a user, with the token that opened each. */
   readonly sessionsOf: (uid: string) => Promise<readonly { readonly tid: string | null }[]>;
-  readonly engines: Pick<Engines, 'route' | 'get'>;
   readonly method: LoginMethod;
   readonly tokenUsers: readonly string[];
   /** 0: no limit. */
@@ -66,12 +65,12 @@ export async function explainLogin(question: LoginQuestion, deps: ExplainDeps): 
   if (user === null) return { admitted: false, rules };
 
   const sessions = await deps.sessionsOf(user.uid);
-  const { rule: routeRule, route } = findRoute(user, question.database, deps.engines.route);
+  const { rule: routeRule, route } = findRoute(user, question.database, deps.route);
   rules.push(routeRule, ...limitRule(null, 'sessions.max_per_user', sessions.length, deps.maxPerUser));
 
   const circumstances: Circumstances = {
     route,
-    engine: route === null ? null : deps.engines.get(route.engine),
+    engine: route === null ? null : deps.engineOf(route),
     address: question.address,
   };
   const ways: (readonly RuleVerdict[])[] = [];

@@ -22,6 +22,7 @@ export interface RuleVerdict {
 export interface Circumstances {
   /** Null when there is none. */
   readonly route: Route | null;
+  /** Null: the SQL console, where there are no roles, or nowhere. */
   readonly engine: Engine | null;
   /** Null: not asked about. */
   readonly address: string | null;

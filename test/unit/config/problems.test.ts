@@ -84,7 +84,14 @@ describe('an environment variable', () => {
     [{ PATGATE_ENGINES_WH_IDENTITY: 'role' }, 'the engine wh has no url'],
     [{ PATGATE_DATABASES: 'a' }, 'PATGATE_DATABASES: "a=" is not NAME=ENGINE or NAME=ENGINE/DATABASE'],
     [{ PATGATE_DATABASES: 'a=main,a=main/b' }, 'PATGATE_DATABASES: "a" is given twice'],
-    [{ PATGATE_DATABASES: 'patgate=main' }, 'databases: patgate is the SQL console and can not be routed'],
+    [
+      { PATGATE_DATABASES: 'patgate=main' },
+      'databases: patgate is the SQL console and can not be routed; set console.database to another name, or to off',
+    ],
+    [
+      { PATGATE_DATABASES: 'tokens=main', PATGATE_CONSOLE_DATABASE: 'tokens' },
+      'databases: tokens is the SQL console and can not be routed; set console.database to another name, or to off',
+    ],
     [{ PATGATE_STORE_PASSWORD: 'x' }, 'PATGATE_STORE_PASSWORD: needs store.url too'],
     [{ PATGATE_WEBHOOK_URL: 'https://h/' }, 'PATGATE_WEBHOOK_URL: needs webhook.secret too'],
     [{ PATGATE_OAUTH_ISSUER: 'https://h/' }, 'PATGATE_OAUTH_ISSUER: needs oauth.audience too'],

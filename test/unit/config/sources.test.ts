@@ -116,6 +116,7 @@ const EXAMPLES: Record<SettingName, Example> = {
       ['sales', { engine: 'main', database: 'sales_prod' }],
     ]),
   },
+  'console.database': { text: 'tokens', expected: 'tokens' },
   'sessions.max': { text: '5', toml: '5', expected: 5 },
   'sessions.max_per_user': { text: '6', toml: '6', expected: 6 },
   'sessions.max_per_address': { text: '7', toml: '7', expected: 7 },
