@@ -1,11 +1,13 @@
 import { execFile } from 'node:child_process';
 import { chmod, chown } from 'node:fs/promises';
+import { userInfo } from 'node:os';
 import { embeddedFailed } from './failure.ts';
 import { copyNative, installedNative, linkLibraries, programPath, type Native } from './native.ts';
 
 /**
- * How a program is started. PostgreSQL refuses to run as root, so root needs one of the last three.
- * `userns`: in a user namespace where root is called nobody. `setpriv`: as nobody, but able to pass directories that are
+ * How a program is started. PostgreSQL refuses to run as root, so root needs one of the last three. It refuses an account without
+ * a name as well, as containers are given that run under a made-up uid; those need `userns`.
+ * `userns`: in a user namespace where this account is called nobody. `setpriv`: as nobody, but able to pass directories that are
  * closed to nobody (root's home). `nobody`: plainly as nobody, for machines without util-linux.
  */
 export const LAUNCH_MODES = ['direct', 'userns', 'setpriv', 'nobody'] as const;
@@ -47,7 +49,7 @@ export function invocation(mode: LaunchMode, program: string, args: readonly str
 export async function giveToServer(mode: LaunchMode, file: string, permissions: number): Promise<void> {
   if (process.platform !== 'win32') await chmod(file, permissions);
   if (mode === 'setpriv' || mode === 'nobody') await chown(file, NOBODY, NOBODY);
-  else if (mode === 'userns') await chown(file, 0, 0);
+  else if (mode === 'userns' && isRoot()) await chown(file, 0, 0);
 }
 
 /**
@@ -85,10 +87,29 @@ export async function chooseLauncher(
 }
 
 function candidateModes(preferred: LaunchMode | undefined): readonly LaunchMode[] {
-  const asRoot = process.getuid?.() === 0;
-  const modes = asRoot ? LAUNCH_MODES.filter((mode) => mode !== 'direct') : (['direct'] as const);
-  if (preferred === undefined || !modes.includes(preferred as never)) return modes;
+  const modes = possibleModes();
+  if (preferred === undefined || !modes.includes(preferred)) return modes;
   return [preferred, ...modes.filter((mode) => mode !== preferred)];
+}
+
+function possibleModes(): readonly LaunchMode[] {
+  if (isRoot()) return LAUNCH_MODES.filter((mode) => mode !== 'direct');
+  return hasName() ? ['direct'] : ['userns', 'direct'];
+}
+
+function isRoot(): boolean {
+  return process.getuid?.() === 0;
+}
+
+/** Whether the system knows this account; initdb and postgres ask it. */
+function hasName(): boolean {
+  try {
+    userInfo();
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ERR_SYSTEM_ERROR') return false;
+    throw error;
+  }
 }
 
 /** @returns null when the server program runs and may write to the directory, else why not */

@@ -21,14 +21,16 @@ import { temporaryDirectory } from '../../support/temporary.ts';
 
 vi.setConfig({ testTimeout: 120_000 });
 
+/** No account of any system that tests run on. */
+const NAMELESS = 1_234_567;
 const asRoot = process.getuid?.() === 0;
 const modes: readonly LaunchMode[] = asRoot ? ['userns', 'setpriv', 'nobody'] : ['direct'];
 const password = new Secret('only for this test');
 
 /** Whether this machine, which may be a container, lets the mode work at all. */
-async function isPossible(mode: LaunchMode): Promise<boolean> {
+async function isPossible(mode: LaunchMode, account: { uid?: number; gid?: number } = {}): Promise<boolean> {
   const { file, args, options } = invocation(mode, 'true', []);
-  return promisify(execFile)(file, args, options).then(
+  return promisify(execFile)(file, args, { ...options, ...account }).then(
     () => true,
     () => false,
   );
@@ -111,6 +113,17 @@ test('a node_modules without links that cannot be written is copied, once', asyn
   expect(await readdir(home)).toEqual([`native-${native.version}`]);
   await chmod(library, 0o755);
 });
+
+test.runIf(asRoot)(
+  'an account without a name, as containers have them, gets one where that can be',
+  async () => {
+    const home = await temporaryDirectory(NAMELESS);
+    const child = runScript('test/support/find-launcher.ts', [home], { uid: NAMELESS });
+    const named = await isPossible('userns', { uid: NAMELESS, gid: NAMELESS });
+    expect(await child.line()).toBe(named ? 'userns' : 'direct');
+    expect(await child.end()).toBe(0);
+  },
+);
 
 test.runIf(asRoot)('the copy serves the account nobody, too', async () => {
   const native = await installedNative();
