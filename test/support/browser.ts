@@ -19,7 +19,8 @@ export interface Tab {
 
 /** A window with its own cookies. */
 export async function openTab(browser: Browser, options: BrowserContextOptions = {}): Promise<Tab> {
-  const context = await browser.newContext(options);
+  // Without transitions, so that nobody looks at colours on their way from one to another.
+  const context = await browser.newContext({ reducedMotion: 'reduce', ...options });
   context.setDefaultTimeout(10_000);
   const page = await context.newPage();
   const complaints: string[] = [];
