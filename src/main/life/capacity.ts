@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.ts';
 import type { Config } from '../../config/config.ts';
+import { SETTINGS } from '../../config/settings.ts';
 import type { SessionLimits } from '../../session/places.ts';
 import type { LiveSettings } from '../live-settings.ts';
 import {
@@ -9,6 +10,8 @@ import {
   type DescriptorBudget,
 } from './descriptors.ts';
 import { measureMemory, MemoryGuard } from './memory-guard.ts';
+
+const PLENTY = 1000;
 
 /** What the machine allows, whatever the configuration says: descriptors and memory run out politely. */
 export interface Capacity {
@@ -42,8 +45,12 @@ export function createCapacity(settings: LiveSettings, clock: Clock): Capacity {
       return Math.min(maxPending, budget(settings.current)?.pending ?? maxPending);
     },
     checkMemory: () => guard.check(),
-    shortage: (config) =>
-      limit === null ? null : descriptorShortage(limit, needsOf(config), config.workers),
+    shortage(config) {
+      // Nobody asked for the default; it is more than most need.
+      const isDefault = config.sessions.max === SETTINGS['sessions.max'].makeDefault({});
+      if (limit === null || (isDefault && (budget(config)?.sessions ?? 0) >= PLENTY)) return null;
+      return descriptorShortage(limit, needsOf(config), config.workers);
+    },
   };
 }
 
