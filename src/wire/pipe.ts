@@ -112,6 +112,7 @@ class End implements PipeEnd {
 
   #close(): void {
     this.closed = true;
+    this.#owesDrain = false;
     this.#release();
     this.#schedule();
   }

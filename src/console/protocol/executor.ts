@@ -47,7 +47,7 @@ export class Executor {
       output.result({ kind: 'emptyQueryResponse' });
       return;
     }
-    if (portal.tag !== null && plan.columns === null)
+    if (portal.hasFailed || (portal.tag !== null && plan.columns === null))
       throw new SqlError('55000', 'portal cannot be run again');
     const isDone = await this.#advance(portal, plan, maxRows > 0 ? maxRows : Number.POSITIVE_INFINITY);
     if (isDone) output.result({ kind: 'commandComplete', tag: portal.tag ?? '' });
@@ -80,7 +80,9 @@ export class Executor {
       if (left === 0) return false;
       const changes = plan.changes === true;
       const timeoutMs = state.settings.statementTimeoutMs;
+      portal.hasFailed = true;
       const next = await interrupt.guard(portal.run.next(), { timeoutMs, changes });
+      portal.hasFailed = false;
       if (next.done === true) portal.tag = next.value;
       else portal.pending = next.value;
       if (changes) state.transaction.changed();

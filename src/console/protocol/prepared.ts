@@ -30,11 +30,15 @@ export interface Portal {
   pending: readonly Row[];
   /** Null: not done. */
   tag: string | null;
+  /** Its statement failed, so it is not run on: what it changed would change twice. */
+  hasFailed: boolean;
 }
 
 /** What one session may have prepared at a time. */
 const MOST_NAMES = 1000;
 const MOST_BYTES = 4 * 1_048_576;
+/** A portal that was suspended holds a page of rows. */
+const MOST_PORTALS = 64;
 
 /** Prepared statements and portals of one session; the empty name is the one that is replaced each time. */
 export class PreparedObjects {
@@ -65,6 +69,7 @@ export class PreparedObjects {
     if (this.#portals.has(name)) throw new SqlError('42P03', `portal "${name}" already exists`);
     const values = valuesOf(message, prepared);
     const bytes = values.reduce((sum, value) => sum + (value?.length ?? 0), name.length);
+    if (this.#portals.size >= MOST_PORTALS) throw tooMany();
     this.#demandRoom(bytes);
     const formats = formatsOf(message.resultFormats, prepared.plan?.columns?.length ?? 0);
     this.#portals.set(name, {
@@ -75,6 +80,7 @@ export class PreparedObjects {
       run: null,
       pending: [],
       tag: null,
+      hasFailed: false,
     });
   }
 
@@ -117,9 +123,12 @@ export class PreparedObjects {
   #demandRoom(bytes: number): void {
     const all = [...this.#statements.values(), ...this.#portals.values()];
     const held = all.reduce((sum, each) => sum + each.bytes, bytes);
-    if (all.length >= MOST_NAMES || held > MOST_BYTES)
-      throw new SqlError('54000', 'too many prepared statements and portals: close some');
+    if (all.length >= MOST_NAMES || held > MOST_BYTES) throw tooMany();
   }
+}
+
+function tooMany(): SqlError {
+  return new SqlError('54000', 'too many prepared statements and portals: close some');
 }
 
 /** What is not declared is text: nothing else is ever needed. */

@@ -151,7 +151,16 @@ export class ConsoleSession {
       const plan = planOf(statement);
       this.#executor.demandAllowed(plan);
       if (plan !== null && plan.columns !== null) this.#executor.describe(plan, []);
-      const portal = { plan, values: [], formats: [], bytes: 0, run: null, pending: [], tag: null };
+      const portal = {
+        plan,
+        values: [],
+        formats: [],
+        bytes: 0,
+        run: null,
+        pending: [],
+        tag: null,
+        hasFailed: false,
+      };
       await this.#executor.execute(portal, 0);
     }
   }

@@ -215,6 +215,22 @@ describe('extended queries', () => {
     );
   });
 
+  test('a portal that failed does not go on, also behind a savepoint', async () => {
+    const client = talk();
+    await client.ask(query('BEGIN; SAVEPOINT a'));
+    const failing = [parse("REVOKE TOKEN 'x'"), bind([], { portal: 'p' }), execute(0, 'p'), SYNC];
+    expect(await client.ask(...failing)).toBe('1 2 E:42704 Z:E');
+    expect(await client.ask(query('ROLLBACK TO a'))).toBe('C:ROLLBACK Z:T');
+    expect(await client.ask(execute(0, 'p'), SYNC)).toBe('E:55000 Z:E');
+  });
+
+  test('more portals are open than one session may keep', async () => {
+    const client = talk();
+    client.send(parse('SHOW HELP', 's'));
+    for (let n = 0; n < 65; n++) client.send(bind([], { statement: 's', portal: `p${n}` }));
+    expect(await client.ask(SYNC)).toBe(`1 ${'2 '.repeat(64)}E:54000 Z:I`);
+  });
+
   test('values by text and binary reach the services', async () => {
     const client = talk();
     const { info } = await issueTo(ground.services, ada);
