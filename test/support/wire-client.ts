@@ -59,8 +59,8 @@ export class WireClient {
     socket.on('error', end);
   }
 
-  startup(user: string): this {
-    return this.send(encodeFrontend({ kind: 'startup', minor: 0, user, database: 'demo', parameters: [] }));
+  startup(user: string, database = 'demo'): this {
+    return this.send(encodeFrontend({ kind: 'startup', minor: 0, user, database, parameters: [] }));
   }
 
   send(bytes: Uint8Array): this {
