@@ -1,6 +1,6 @@
 import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BIG_QUERY, CREATE_BIG, bigDigest, bigTableDigest, fileDigest } from '../support/big-table.ts';
+import { BIG_QUERY, BULK, CREATE_BIG, bigDigest, bigTableDigest, fileDigest } from '../support/big-table.ts';
 import { startClientGround, type ClientGround, type LoginMethod } from '../support/client-ground.ts';
 import { describeWith } from '../support/clients.ts';
 import { untilAsleep } from '../support/engine-sessions.ts';
@@ -157,7 +157,7 @@ describeWith('jdbc', 'pgjdbc', (installed) => {
       );
     });
 
-    test('COPY of more than 100 MB both ways, to the byte', async () => {
+    test('COPY of more than 100 MB both ways, to the byte', BULK, async () => {
       const { gateway } = ground;
       const wanted = await bigDigest(gateway);
       const file = path.join(await temporaryDirectory(), 'big.tsv');
@@ -170,7 +170,7 @@ describeWith('jdbc', 'pgjdbc', (installed) => {
       expect(await bigTableDigest(gateway)).toEqual(wanted);
     });
 
-    test.each([0, 10_000])('a million rows, fetch size %i', async (fetchSize) => {
+    test.each([0, 10_000])('a million rows, fetch size %i', BULK, async (fetchSize) => {
       await asAda(async () => {
         const answer = await jdbc.call('rows', 'SELECT i FROM generate_series(1, 1000000) AS i', fetchSize);
         expect(answer).toEqual(['1000000', '500000500000']);

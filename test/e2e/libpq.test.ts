@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { BIG_QUERY, CREATE_BIG, bigDigest, bigTableDigest } from '../support/big-table.ts';
+import { BIG_QUERY, BULK, CREATE_BIG, bigDigest, bigTableDigest } from '../support/big-table.ts';
 import { startClientGround, type ClientGround, type LoginMethod } from '../support/client-ground.ts';
 import type { Digest } from '../support/copy.ts';
 import { untilAsleep } from '../support/engine-sessions.ts';
@@ -234,7 +234,7 @@ describe('libpq 18, login.method = scram-sha-256', () => {
     });
   });
 
-  test('COPY of more than 100 MB both ways, to the byte', async () => {
+  test('COPY of more than 100 MB both ways, to the byte', BULK, async () => {
     const wanted = await bigDigest(ground.gateway);
     await withLibpq({}, (connection) => {
       connection.exec(CREATE_BIG);
@@ -253,7 +253,7 @@ describe('libpq 18, login.method = scram-sha-256', () => {
     expect(await bigTableDigest(ground.gateway)).toEqual(wanted);
   });
 
-  test('a million rows, in chunks', async () => {
+  test('a million rows, in chunks', BULK, async () => {
     await withLibpq({}, (connection) => {
       connection.send('SELECT i FROM generate_series(1, 1000000) AS i');
       connection.setChunkedRows(50_000);

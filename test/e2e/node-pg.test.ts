@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BIG_QUERY, CREATE_BIG, bigDigest, bigTableDigest } from '../support/big-table.ts';
+import { BIG_QUERY, BULK, CREATE_BIG, bigDigest, bigTableDigest } from '../support/big-table.ts';
 import { startClientGround, type ClientGround } from '../support/client-ground.ts';
 import { sendCancel } from '../support/cancel.ts';
 import { copyIn, copyOut } from '../support/copy.ts';
@@ -65,7 +65,7 @@ describe('node pg, login.method = scram-sha-256', () => {
     });
   });
 
-  test('COPY of more than 100 MB both ways, to the byte', async () => {
+  test('COPY of more than 100 MB both ways, to the byte', BULK, async () => {
     const wanted = await bigDigest(gateway);
     await withClient(config, async (client) => {
       expect(await copyOut(client, `COPY (${BIG_QUERY}) TO STDOUT`)).toEqual(wanted);
@@ -75,7 +75,7 @@ describe('node pg, login.method = scram-sha-256', () => {
     expect(await bigTableDigest(gateway)).toEqual(wanted);
   });
 
-  test('a million rows', async () => {
+  test('a million rows', BULK, async () => {
     await withClient(config, async (client) => {
       const { rows } = await client.query<[number]>({
         text: 'SELECT i FROM generate_series(1, 1000000) AS i',

@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BIG_QUERY, bigDigest } from '../support/big-table.ts';
+import { BIG_QUERY, BULK, bigDigest } from '../support/big-table.ts';
 import { startClientGround, type ClientGround, type LoginMethod } from '../support/client-ground.ts';
 import { describeWith } from '../support/clients.ts';
 import { untilAsleep } from '../support/engine-sessions.ts';
@@ -147,7 +147,7 @@ describeWith('odbc', 'psqlodbc', (installed) => {
       });
     });
 
-    test('more than 100 MB of rows, to the byte', async () => {
+    test('more than 100 MB of rows, to the byte', BULK, async () => {
       const wanted = await bigDigest(ground.gateway);
       await withOdbc({}, (connection) => {
         connection.withStatement((statement) => {
@@ -166,7 +166,7 @@ describeWith('odbc', 'psqlodbc', (installed) => {
       });
     });
 
-    test.each(['', 'UseDeclareFetch=1;Fetch=10000'])('a million rows %s', async (more) => {
+    test.each(['', 'UseDeclareFetch=1;Fetch=10000'])('a million rows %s', BULK, async (more) => {
       await withOdbc({ more }, (connection) => {
         connection.withStatement((statement) => {
           statement.execute('SELECT i FROM generate_series(1, 1000000) AS i');

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BIG_QUERY, CREATE_BIG, bigDigest, bigTableDigest, fileDigest } from '../support/big-table.ts';
+import { BIG_QUERY, BULK, CREATE_BIG, bigDigest, bigTableDigest, fileDigest } from '../support/big-table.ts';
 import { startClientGround, type ClientGround } from '../support/client-ground.ts';
 import { describeWith } from '../support/clients.ts';
 import { untilAsleep } from '../support/engine-sessions.ts';
@@ -144,7 +144,7 @@ describeWith('psql', 'psql, login.method = scram-sha-256', (psql) => {
     expect(output).toContain('ERROR:  57014: canceling statement due to user request');
   });
 
-  test('COPY of more than 100 MB both ways, to the byte', async () => {
+  test('COPY of more than 100 MB both ways, to the byte', BULK, async () => {
     const { gateway } = ground;
     const wanted = await bigDigest(gateway);
     const file = path.join(await temporaryDirectory(), 'big.tsv');
@@ -153,7 +153,7 @@ describeWith('psql', 'psql, login.method = scram-sha-256', (psql) => {
     expect(await bigTableDigest(gateway)).toEqual(wanted);
   });
 
-  test.each([0, 10_000])('a million rows, FETCH_COUNT=%i', async (fetchCount) => {
+  test.each([0, 10_000])('a million rows, FETCH_COUNT=%i', BULK, async (fetchCount) => {
     const args = psqlArgs(conninfo(ground.gateway), '-v', `FETCH_COUNT=${fetchCount}`);
     const digest = await digestOutput(psql, args, {
       env: ada,

@@ -8,6 +8,9 @@ import { withClient } from './query.ts';
 /** Rows of more than 500 bytes, more than 100 MB as COPY writes them. */
 export const BIG_QUERY = `SELECT i, repeat(md5(i::text), 8) AS a, md5((-i)::text) AS b, repeat('x', 250) AS c FROM generate_series(1, 200000) AS i`;
 
+/** For tests of much data, on machines that have much else to do. */
+export const BULK = { timeout: 240_000 };
+
 /** The table for `COPY big FROM STDIN`. */
 export const CREATE_BIG = 'CREATE TABLE big (i integer, a text, b text, c text)';
 
