@@ -1,5 +1,5 @@
-import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
+import { packageVersion } from '../core/package-version.ts';
 import { addConfigFlags, addEngineFlags } from './config-flags.ts';
 import { addAuditCommands } from './commands/audit.ts';
 import { addCheck } from './commands/check.ts';
@@ -59,9 +59,4 @@ export function buildProgram(terminal: Terminal, argv: readonly string[]): Comma
 /** A command and everything below it. */
 export function allCommands(command: Command): readonly Command[] {
   return [command, ...command.commands.flatMap(allCommands)];
-}
-
-export function packageVersion(): string {
-  const manifest = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
-  return (JSON.parse(manifest) as { version: string }).version;
 }

@@ -1,9 +1,13 @@
 import { isIP } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
-/** An address in its shortest form; an IPv4 address that came in an IPv6 one is IPv4 again. Null when it is none. */
+/**
+ * An address as it is shown, stored and compared: in its shortest form, without a zone, and IPv4 again where it came mapped
+ * into IPv6. Null when it is none.
+ */
 export function normalAddress(text: string): string | null {
-  return ipaddr.isValid(text) ? ipaddr.process(text).toString() : null;
+  const [bare = ''] = text.split('%', 1);
+  return isIP(bare) === 0 ? null : ipaddr.process(bare).toString();
 }
 
 /**

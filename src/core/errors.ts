@@ -130,27 +130,37 @@ export interface ClientFault<State extends string = string> {
  * A failure with two audiences. `code`, `message` and `cause` are for logs and audit; `client` is all that the peer may
  * learn, and nothing of the former can be reached from it.
  */
-export class GatewayError<Code extends ErrorCode = ErrorCode> extends Error {
+class Failure extends Error {
   readonly code: ErrorCode;
   readonly client: ClientFault;
 
-  /**
-   * @param code stable code, one of ERROR_CODES
-   * @param message for the operator; never holds a secret
-   * @param client for the peer
-   */
-  constructor(
-    code: Code,
-    message: string,
-    client: ClientFault<SqlStateOf<Code>>,
-    options?: { cause?: unknown },
-  ) {
+  constructor(code: ErrorCode, message: string, client: ClientFault, options?: { cause?: unknown }) {
     super(message, options);
     this.name = 'GatewayError';
     this.code = code;
     this.client = client;
   }
 }
+
+export type GatewayError = Failure;
+
+/** Its type ties SQLSTATEs to codes: a class with a type parameter would narrow to `any` behind `instanceof`. */
+interface GatewayErrorConstructor {
+  /**
+   * @param code stable code, one of ERROR_CODES
+   * @param message for the operator; never holds a secret
+   * @param client for the peer
+   */
+  new <Code extends ErrorCode>(
+    code: Code,
+    message: string,
+    client: ClientFault<SqlStateOf<Code>>,
+    options?: { cause?: unknown },
+  ): GatewayError;
+  readonly prototype: GatewayError;
+}
+
+export const GatewayError: GatewayErrorConstructor = Failure;
 
 /** A FATAL fault, the only kind before a session runs. */
 export function fatal<State extends string>(

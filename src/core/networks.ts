@@ -28,8 +28,18 @@ export function networkList(networks: readonly string[]): BlockList {
   return list;
 }
 
-/** Whether an address is in a list; an IPv4 address that comes mapped into IPv6 counts as the IPv4 address. */
-export function addressIn(address: string, list: BlockList): boolean {
+/**
+ * Whether an address is in one of the networks; an IPv4 address that comes mapped into IPv6 counts as the IPv4 address, and
+ * what is no address is in none.
+ * @param networks a list that is asked often, or texts as `parseNetwork` gives them, for which no list is made
+ */
+export function addressIn(address: string, networks: BlockList | readonly string[]): boolean {
   const plain = normalAddress(address);
-  return plain !== null && list.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+  if (plain === null) return false;
+  if (networks instanceof BlockList) return networks.check(plain, isIP(plain) === 6 ? 'ipv6' : 'ipv4');
+  const parsed = ipaddr.parse(plain);
+  return networks.some((text) => {
+    const [network, bits] = ipaddr.parseCIDR(text);
+    return network.kind() === parsed.kind() && parsed.match(network, bits);
+  });
 }

@@ -1,9 +1,6 @@
-import { isIP, type BlockList } from 'node:net';
+import type { BlockList } from 'node:net';
 import { normalAddress } from '../core/address.ts';
-
-function isTrusted(address: string, proxies: BlockList): boolean {
-  return proxies.check(address, isIP(address) === 6 ? 'ipv6' : 'ipv4');
-}
+import { addressIn } from '../core/networks.ts';
 
 /**
  * The client's address: the peer's own, or, while that is a trusted proxy, what it says in X-Forwarded-For, read from the
@@ -18,7 +15,7 @@ export function clientAddress(
   if (own === null || trustedProxies === null || forwardedFor === undefined) return own;
   let address = own;
   for (const hop of forwardedFor.split(',').reverse()) {
-    if (!isTrusted(address, trustedProxies)) return address;
+    if (!addressIn(address, trustedProxies)) return address;
     const next = normalAddress(hop.trim());
     if (next === null) return address;
     address = next;

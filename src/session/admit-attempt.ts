@@ -78,7 +78,7 @@ export class Attempt {
     this.options.deadline.removeEventListener('abort', this.#onDeadline);
   }
 
-  #answer(error: Pick<GatewayError, 'client'>): void {
+  #answer(error: GatewayError): void {
     const transport = this.#transport ?? this.#plainIfOpen();
     if (transport === null) return;
     const frame = this.speaksVersion2

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 
+import { addressIn } from '../core/networks.ts';
 import { acceptTls } from '../tls/accept.ts';
 import type { TlsIdentity } from '../tls/server-tls.ts';
 import {
@@ -25,7 +26,7 @@ import { askedAgain, badLength, silently, tlsRequired, unencryptedData } from '.
 import type { Admitted, AdmitOptions, CancelAsked, TlsInfo } from './admit-types.ts';
 import { farewell } from './farewell.ts';
 import { SilentClose } from './opening-socket.ts';
-import { isIn, readProxyHeader } from './peer.ts';
+import { readProxyHeader } from './peer.ts';
 
 export type { Admitted, AdmitOptions, CancelAsked, Refusal, TlsInfo } from './admit-types.ts';
 export type { Peer } from './peer.ts';
@@ -54,7 +55,7 @@ export async function admit(socket: Socket, options: AdmitOptions): Promise<Admi
 async function open(attempt: Attempt): Promise<Admitted | CancelAsked> {
   const { opening, options } = attempt;
   await attempt.firstByte();
-  if (isIn(options.trustedProxies, attempt.peer)) {
+  if (addressIn(attempt.peer.address, options.trustedProxies)) {
     attempt.peer = await readProxyHeader(opening, attempt.peer);
   }
   const head = await opening.read(4);

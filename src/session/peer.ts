@@ -1,6 +1,6 @@
-import { isIPv6, type BlockList, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 
-import { canonicalAddress } from '../wire/address.ts';
+import { normalAddress } from '../core/address.ts';
 import { badHeader, decodeProxyHeader } from '../wire/proxy.ts';
 import { SilentClose, type OpeningSocket } from './opening-socket.ts';
 
@@ -16,12 +16,7 @@ export interface Peer {
 /** The other end of the connection itself. */
 export function connectionPeer(socket: Socket): Peer {
   const { remoteAddress = '', remotePort = 0 } = socket;
-  return { address: canonicalAddress(remoteAddress), port: remotePort, proxied: false };
-}
-
-/** Whether a peer is in one of the networks. */
-export function isIn(networks: BlockList, { address }: Peer): boolean {
-  return address !== '' && networks.check(address, isIPv6(address) ? 'ipv6' : 'ipv4');
+  return { address: normalAddress(remoteAddress) ?? '', port: remotePort, proxied: false };
 }
 
 /**

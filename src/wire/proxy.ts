@@ -1,7 +1,7 @@
 import { isIPv4, isIPv6 } from 'node:net';
 
 import { fatal, GatewayError } from '../core/errors.ts';
-import { canonicalAddress } from './address.ts';
+import { normalAddress } from '../core/address.ts';
 import { crc32c } from './crc32c.ts';
 
 /** What a proxy in front of us says of a connection: https://www.haproxy.org/download/2.9/doc/proxy-protocol.txt */
@@ -70,7 +70,7 @@ function decodeV1Line(line: string): ProxyHeader {
   ) {
     throw badHeader('PROXY line with malformed addresses');
   }
-  return { kind: 'source', address: canonicalAddress(source), port };
+  return { kind: 'source', address: normalAddress(source) ?? source, port };
 }
 
 function isPlainIPv6(text: string): boolean {
@@ -116,7 +116,8 @@ function decodeV2Addresses(header: Buffer): ProxyHeader {
 
 function ipv6Text(bytes: Buffer): string {
   const groups = Array.from({ length: 8 }, (_, index) => bytes.readUInt16BE(2 * index).toString(16));
-  return canonicalAddress(groups.join(':'));
+  const text = groups.join(':');
+  return normalAddress(text) ?? text;
 }
 
 /** Section 2.2.1: type, 16-bit length, value; they fill the header exactly. */
