@@ -10,7 +10,7 @@ const MAY_IMPORT = {
   scram: ['core'],
   tls: ['core', 'wire'],
   store: ['core', 'scram'],
-  observe: ['core'],
+  observe: ['core', 'store'],
   config: ['core'],
   accounts: ['core', 'scram', 'store'],
   tokens: ['core', 'scram', 'store', 'accounts'],

@@ -1,9 +1,11 @@
 import type { BlockList } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Oversight } from '../accounts/oversight.ts';
 import type { AccountService } from '../accounts/service.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { Audit } from '../store/audit.ts';
 import type { Authenticator } from '../tokens/authenticator.ts';
 import type { LastUsed } from '../tokens/last-used.ts';
 import type { PolicyService } from '../tokens/policy-service.ts';
@@ -17,6 +19,9 @@ export interface HttpDeps {
   readonly accounts: AccountService;
   readonly oversight: Oversight;
   readonly authenticator: Authenticator;
+  /** The same as for SQL clients: who guesses here is slowed down there, too. */
+  readonly guard: GuessGuard;
+  readonly audit: Pick<Audit, 'note'>;
   readonly lastUsed: Pick<LastUsed, 'note'>;
   /** What this process needs in order to serve. */
   readonly readiness: () => Promise<Readiness>;

@@ -1,5 +1,6 @@
 import { HTTPException } from 'hono/http-exception';
 import type { ContentfulStatusCode } from 'hono/utils/http-status';
+import { TooManyGuesses } from '../accounts/guess-guard.ts';
 import { ERROR_REFERENCE } from '../core/error-reference.ts';
 import { describeError, GatewayError, RequestError, type ErrorCode } from '../core/errors.ts';
 
@@ -100,15 +101,20 @@ function ofRequestError(error: RequestError | GatewayError): Failure {
   if (error.code.startsWith('login.') && status === 401)
     return plain(401, 'request.unauthenticated', UNAUTHENTICATED);
   const own = error instanceof GatewayError ? INTERNAL : error.message;
+  const waitMs = waitOf(error);
   return {
     status,
     code: error.code,
     message: TEXT[error.code] ?? own,
     issues: error instanceof InvalidRequest ? error.issues : [],
-    retryAfterSeconds:
-      error instanceof RateLimited ? Math.max(1, Math.ceil(error.retryAfterMs / 1000)) : null,
+    retryAfterSeconds: waitMs === null ? null : Math.max(1, Math.ceil(waitMs / 1000)),
     allow: error instanceof MethodNotAllowed ? error.allow : [],
   };
+}
+
+function waitOf(error: RequestError | GatewayError): number | null {
+  if (error instanceof RateLimited) return error.retryAfterMs;
+  return error instanceof TooManyGuesses ? error.waitMs : null;
 }
 
 /** Turns anything thrown into what the caller may know of it. */

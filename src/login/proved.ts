@@ -14,12 +14,22 @@ export function provedByOauth(account: AccountCredentials, mechanism: Mechanism)
 
 /** To be called once the token's secret was found right and the token is live. */
 export function provedByToken({ account, token }: TokenWithAccount, mechanism: Mechanism): Principal {
-  const { tid, label, role, databases, networks, maxSessions, scopes } = token;
+  const { tid, label, role, roleGranted, databases, networks, maxSessions, scopes } = token;
   return provePrincipal({
     ...ofAccount(account),
     provedBy: 'token',
     mechanism,
-    token: { tid, label, expiresAt: endOf(token), databases, networks, role, maxSessions, scopes },
+    token: {
+      tid,
+      label,
+      expiresAt: endOf(token),
+      databases,
+      networks,
+      role,
+      roleGranted,
+      maxSessions,
+      scopes,
+    },
   });
 }
 

@@ -1,8 +1,8 @@
 import { createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { TooManyGuesses, type Admission, type Attempt, type GuessGuard } from '../accounts/guess-guard.ts';
 import { addressBlock, normalAddress } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import { fatal, GatewayError } from '../core/errors.ts';
 
 export interface ThrottleOptions {
   /** Different wrong secrets that cost nothing, per block of addresses and account. */
@@ -26,40 +26,6 @@ export const DEFAULT_THROTTLE: ThrottleOptions = {
   forgiveEveryMs: 60_000,
   maxEntries: 50_000,
 };
-
-/** Who tries to be whom. */
-export interface Attempt {
-  readonly address: string;
-  /** The start-up user, whether there is one of that name or not. */
-  readonly account: string;
-  readonly encrypted: boolean;
-  /** False where only 256 random bits are taken for a secret. */
-  readonly guessable: boolean;
-}
-
-/** An attempt that was let in. One of `failed`, `succeeded` and `dropped` is to be called once, when it is over. */
-export interface Admission {
-  /**
-   * To be awaited right before a secret is tested, since others that were let in at the same time may have failed meanwhile.
-   * @throws GatewayError `login.throttled`
-   */
-  mayTest(): Promise<void>;
-  /** @param fingerprint tells one wrong secret from another; null counts as one not seen before */
-  failed(fingerprint: string | null): void;
-  succeeded(): void;
-  /** Nothing was proved or disproved. */
-  dropped(): void;
-}
-
-/** What logins need of the guard against guessing, wherever it counts. */
-export interface GuessGuard {
-  /** @throws GatewayError `login.throttled` */
-  admit(attempt: Attempt): Admission | Promise<Admission>;
-  /** The block of addresses that is held responsible as one. */
-  lane(address: string): string;
-  /** Keyed hash by which a wrong secret is recognised when it is repeated. */
-  fingerprint(account: string, secret: Buffer): string;
-}
 
 interface Entry {
   readonly free: number;
@@ -144,7 +110,7 @@ export class Throttle implements GuessGuard {
     const entry = this.#current(key);
     if (entry === undefined || !isSlowed(entry)) return null;
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs < entry.blockedUntilMs) throw throttled(account, entry.blockedUntilMs - nowMs);
+    if (nowMs < entry.blockedUntilMs) throw new TooManyGuesses(account, entry.blockedUntilMs - nowMs);
     entry.blockedUntilMs = nowMs + this.#waitMs(entry);
     return () => {
       entry.blockedUntilMs = nowMs;
@@ -167,7 +133,7 @@ export class Throttle implements GuessGuard {
       const entry = this.#current(key);
       if (entry !== undefined && isSlowed(entry)) {
         next();
-        throw throttled(account, entry.blockedUntilMs - this.#clock.monotonicMs());
+        throw new TooManyGuesses(account, entry.blockedUntilMs - this.#clock.monotonicMs());
       }
       const room = entry === undefined ? this.#options.free + 1 : entry.free + 1 - entry.failures;
       if (gate.testing < room) break;
@@ -276,15 +242,4 @@ function isRepeated({ seen }: Entry, fingerprint: string | null): boolean {
 /** The second try of one client, over TLS and then without or the other way round. */
 function isOtherHalf({ pair }: Entry, encrypted: boolean, nowMs: number): boolean {
   return pair !== null && pair.encrypted !== encrypted && nowMs < pair.untilMs;
-}
-
-/** Says what it is: it is said of accounts that do not exist just the same. */
-function throttled(account: string, waitMs: number): GatewayError {
-  const seconds = Math.max(1, Math.ceil(waitMs / 1000));
-  const wait = `${seconds} second${seconds === 1 ? '' : 's'}`;
-  return new GatewayError(
-    'login.throttled',
-    `"${account}" has to wait for ${wait}`,
-    fatal('53300', `too many failed logins for user "${account}" from this address: try again in ${wait}`),
-  );
 }

@@ -1,3 +1,4 @@
+import type { Admission, GuessGuard } from '../accounts/guess-guard.ts';
 import type { Hasher } from '../accounts/hasher.ts';
 import type { Principal } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
@@ -6,7 +7,6 @@ import type { MessageReader } from '../wire/message-reader.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
 import type { OauthVerifier } from './oauth-verifier.ts';
-import type { Admission, GuessGuard } from './throttle.ts';
 
 /** A client that has sent its start-up packet and waits to be asked for a secret. */
 export interface LoginClient {

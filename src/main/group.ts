@@ -1,7 +1,8 @@
 import { createSecretKey } from 'node:crypto';
+import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { DEFAULT_THROTTLE, Throttle, type GuessGuard, type ThrottleOptions } from '../login/throttle.ts';
+import { DEFAULT_THROTTLE, Throttle, type ThrottleOptions } from '../login/throttle.ts';
 import { forwardCancel, type CancelKey } from '../session/cancel.ts';
 import { PlaceCounts, type Places } from '../session/places.ts';
 import { TokenBuckets } from '../session/token-buckets.ts';

@@ -1,6 +1,7 @@
 import { createHmac } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
+import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
@@ -11,12 +12,13 @@ import { startHttp } from '../http/listen.ts';
 import { isLoopback } from '../core/address.ts';
 import { startMetrics } from '../observe/metrics-server.ts';
 import type { CertificateFiles } from './ground.ts';
-import { packageVersion } from './identity.ts';
+import { packageVersion } from '../core/package-version.ts';
 import type { Services } from './services.ts';
 
 export interface HttpSideOptions {
   readonly config: Config;
   readonly services: Services;
+  readonly guard: GuessGuard;
   readonly registry: Registry;
   /** Text for the metrics listener. */
   readonly metrics: () => Promise<string>;
@@ -64,7 +66,7 @@ export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide>
 }
 
 async function listenHttp(
-  { config, services, registry, freeChecks, tls, postgres, clock, log }: HttpSideOptions,
+  { config, services, guard, registry, freeChecks, tls, postgres, clock, log }: HttpSideOptions,
   listen: { readonly host: string; readonly port: number },
   trusted: { readonly caFile: string | null },
 ): ReturnType<typeof startHttp> {
@@ -74,6 +76,7 @@ async function listenHttp(
     .executeTakeFirst();
   const app = createHttpApp({
     ...services,
+    guard,
     readiness: () => readiness(services),
     freeChecks,
     registry,

@@ -100,6 +100,7 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
   const http = await startHttpSide({
     config,
     services,
+    guard: group.throttle,
     registry,
     metrics: () => sql.metrics(),
     freeChecks: () => ({ listener: sql.serving, staying: !stopping }),

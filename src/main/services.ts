@@ -5,6 +5,7 @@ import type { AccountService } from '../accounts/service.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { createHasher } from '../login/hasher.ts';
+import { logAuditRows } from '../observe/audit-lines.ts';
 import type { Audit } from '../store/audit.ts';
 import { createAudit } from '../store/audit-log.ts';
 import type { EventBus } from '../store/bus.ts';
@@ -61,7 +62,7 @@ export function openServices(options: ServicesOptions): Services {
   const { store, clock, log } = options;
   const base = { store, clock, log };
   const hasher = createHasher();
-  const audit = createAudit(base);
+  const audit = createAudit({ ...base, onWritten: (rows) => logAuditRows(log, rows) });
   const bus = createEventBus(base);
   const lastUsed = createLastUsed(base);
   const liveSessions = createLiveSessions(base);

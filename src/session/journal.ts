@@ -8,7 +8,7 @@ import type { Log } from '../core/log.ts';
 import { describeError, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Admitted, Refusal } from './admit.ts';
 import type { SessionMetrics } from '../observe/session-metrics.ts';
-import { CLIENT_PROTOCOL } from './endings.ts';
+import { actorOf, directoryEntry, reasonOfEnd, sessionEntry, targetOf } from './journal-entries.ts';
 import { applicationName } from './application-name.ts';
 import type { LiveSession } from './registry.ts';
 import type { RelayEnd } from './relay.ts';
@@ -16,7 +16,7 @@ import type { RelayEnd } from './relay.ts';
 /** One login on its way; exactly one of `succeeded`, `left` and `failed` is recorded. */
 export interface Attempt {
   proved(principal: Principal): void;
-  succeeded(database: string): void;
+  succeeded(session: LiveSession): void;
   /** The client went away when it was asked for a secret: psql asks its user, then comes back. No failed login. */
   left(): void;
   /** @returns whether this is the first outcome, so that the client is to be told */
@@ -79,7 +79,7 @@ export function createJournal(deps: JournalDeps): Journal {
           fromEngine: end.bytesFromEngine,
         },
       });
-      deps.log.info(
+      deps.log.debug(
         { sid: session.sid, user: session.principal.name, closedBy: end.closedBy, cause: end.cause, reason },
         'session ended',
       );
@@ -97,7 +97,7 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
   const settle = (
     outcome: 'ok' | 'refused' | 'failed',
     code: string,
-    more: Pick<AuditEntry, 'reason' | 'detail'>,
+    more: Pick<AuditEntry, 'target' | 'reason' | 'detail'>,
   ): boolean => {
     if (settled) return false;
     settled = true;
@@ -121,17 +121,13 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
       settled = true;
       deps.log.debug({ address }, 'client left when asked for a secret');
     },
-    succeeded(database) {
-      if (
-        !settle('ok', '', {
-          reason: null,
-          detail: { database, method: principal?.mechanism ?? null, tls: admitted.tls !== null },
-        })
-      )
-        return;
-      const tid = principal?.token?.tid ?? null;
+    succeeded(session) {
+      const { database, tls, principal: proved } = session;
+      const detail = { database, method: proved.mechanism, tls };
+      if (!settle('ok', '', { target: targetOf(session), reason: null, detail })) return;
+      const tid = proved.token?.tid ?? null;
       if (tid !== null) deps.lastUsed.note(tid, { at: deps.clock.now(), address, application });
-      deps.log.info({ user: principal?.name, tid, address, database, method: principal?.mechanism }, 'login');
+      deps.log.debug({ sid: session.sid, user: proved.name, tid, address, ...detail }, 'login');
     },
     failed(error) {
       const { code, message } = reasonOf(error);
@@ -156,65 +152,4 @@ function reasonOf(error: unknown): { code: string; message: string } {
         code: 'internal',
         message: error instanceof Error ? (error.stack ?? error.message) : describeError(error),
       };
-}
-
-/** A code where the gateway ended the session, else what ended it. */
-function reasonOfEnd({ closedBy, cause }: RelayEnd, code: ErrorCode | null): ErrorCode | RelayEnd['cause'] {
-  if (cause === 'client malformed') return CLIENT_PROTOCOL.code;
-  return closedBy === 'gateway' && code !== null ? code : cause;
-}
-
-/** Who was proved; else whose secret it was or whose account was aimed at; else the name that the client gave. */
-function actorOf(
-  principal: Principal | null,
-  subject: LoginSubject | null,
-  admitted: Admitted,
-): AuditEntry['actor'] {
-  return {
-    uid: principal?.uid ?? subject?.account?.uid ?? null,
-    name: principal?.name ?? subject?.account?.name ?? admitted.startup.user,
-    via: principal?.provedBy ?? 'unproved',
-    tid: principal?.token?.tid ?? subject?.token?.tid ?? null,
-  };
-}
-
-function sessionEntry(
-  session: LiveSession,
-): Pick<AuditEntry, 'actor' | 'target' | 'address' | 'application'> {
-  const { principal } = session;
-  return {
-    actor: {
-      uid: principal.uid,
-      name: principal.name,
-      via: principal.provedBy,
-      tid: principal.token?.tid ?? null,
-    },
-    target: {
-      kind: 'session',
-      id: session.sid,
-      name: `${session.engine.role}@${session.engine.engine}/${session.database}`,
-    },
-    address: session.peer.address,
-    application: session.application,
-  };
-}
-
-function directoryEntry(session: LiveSession): Parameters<LiveSessions['opened']>[0] {
-  const { principal, engine } = session;
-  return {
-    sid: session.sid,
-    uid: principal.uid,
-    user: principal.name,
-    tid: principal.token?.tid ?? null,
-    label: principal.token?.label ?? null,
-    mechanism: principal.mechanism,
-    engine: engine.engine,
-    database: session.database,
-    role: engine.role,
-    engineProcessId: engine.processId,
-    address: session.peer.address,
-    application: session.application,
-    tls: session.tls,
-    startedAt: session.startedAt,
-  };
 }

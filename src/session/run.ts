@@ -116,7 +116,7 @@ async function serveProved(
     progress.deadline.clear();
     progress.settled();
     const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);
-    progress.attempt.succeeded(route.name);
+    progress.attempt.succeeded(session);
     return await carry(session, progress.epoch, deps);
   } finally {
     permit.release();

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Insertable, Selectable } from 'kysely';
+import type { Selectable } from 'kysely';
 import type { AuditEntry, AuditRow } from './audit.ts';
 import type { AuditTable } from './schema.ts';
 
@@ -57,7 +57,7 @@ export function chain(
   entries: readonly AuditEntry[],
   head: { readonly seq: number; readonly hash: Buffer },
   now: Date,
-): Insertable<AuditTable>[] {
+): Selectable<AuditTable>[] {
   let { seq, hash } = head;
   return entries.map((entry) => {
     seq += 1;

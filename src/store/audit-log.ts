@@ -1,9 +1,9 @@
-import { sql, type Insertable } from 'kysely';
+import { sql, type Selectable } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Audit, AuditEntry, AuditQuery, AuditRow, LoginCount } from './audit.ts';
-import { chain } from './audit-chain.ts';
+import { chain, rowOf } from './audit-chain.ts';
 import { listAudit, loginsPerHour } from './audit-list.ts';
 import { pruneAudit, verifyAudit } from './audit-upkeep.ts';
 import type { AuditTable } from './schema.ts';
@@ -13,6 +13,8 @@ export interface AuditOptions {
   readonly store: Store;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told of rows as soon as they are in the store for good. */
+  readonly onWritten?: (rows: readonly AuditRow[]) => void;
 }
 
 const BATCH = 500;
@@ -22,6 +24,12 @@ const LINGER_MS = 50;
 const MOST_WAITING = 200_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
+
+const PRUNED: AuditEntry = {
+  action: 'audit.prune',
+  outcome: 'ok',
+  actor: { uid: null, name: 'retention', via: 'system', tid: null },
+};
 
 export function createAudit(options: AuditOptions): Audit {
   return new AuditLog(options);
@@ -35,6 +43,7 @@ class AuditLog implements Audit {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #onWritten: (rows: readonly AuditRow[]) => void;
   #waiting: AuditEntry[] = [];
   #writing: Promise<void> | null = null;
   #retryMs = FIRST_RETRY_MS;
@@ -49,10 +58,11 @@ class AuditLog implements Audit {
   /** The last row of the batch that was tried and may have been written, although no answer came. */
   #unsure: Written | null = null;
 
-  constructor({ store, clock, log }: AuditOptions) {
+  constructor({ store, clock, log, onWritten = () => undefined }: AuditOptions) {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
+    this.#onWritten = onWritten;
   }
 
   note(entry: AuditEntry): void {
@@ -85,7 +95,11 @@ class AuditLog implements Audit {
   }
 
   prune(before: Date): Promise<number> {
-    return pruneAudit(this.#store, before);
+    return this.#store.transaction(async (trx) => {
+      const rows = await pruneAudit(trx, before);
+      if (rows > 0) await this.append({ ...PRUNED, detail: { before, rows } }, trx);
+      return rows;
+    });
   }
 
   async flush(): Promise<void> {
@@ -105,7 +119,7 @@ class AuditLog implements Audit {
     while (this.#waiting.length > 0) {
       if (this.#waiting.length < BATCH) await this.#linger();
       try {
-        await this.#writeBatch(this.#waiting.slice(0, this.#unsure?.count ?? BATCH));
+        await this.#writeBatch(this.#waiting.slice(0, this.#unsure?.rows.length ?? BATCH));
         this.#retryMs = FIRST_RETRY_MS;
         this.#writtenAtMs = this.#clock.monotonicMs();
       } catch (error) {
@@ -141,8 +155,8 @@ class AuditLog implements Audit {
   async #writeBatch(batch: readonly AuditEntry[]): Promise<void> {
     await this.#store.transaction(async (trx) => {
       const head = await lockHead(trx);
-      if (this.#unsure !== null && (await isThere(this.#unsure, trx))) return;
-      this.#unsure = await this.#insert(batch, head, trx);
+      if (this.#unsure !== null && (await isThere(this.#unsure, trx))) this.#tell(this.#unsure.rows, trx);
+      else this.#unsure = await this.#insert(batch, head, trx);
     });
     this.#unsure = null;
     this.#waiting = this.#waiting.slice(batch.length);
@@ -160,12 +174,17 @@ class AuditLog implements Audit {
     if (last === undefined) return null;
     await insertRows(rows, trx);
     await trx.updateTable('audit_head').set({ seq: last.seq, hash: last.hash }).where('id', '=', 1).execute();
-    return { seq: last.seq, hash: last.hash, count: rows.length };
+    this.#tell(rows, trx);
+    return { seq: last.seq, hash: last.hash, rows };
+  }
+
+  #tell(rows: readonly Selectable<AuditTable>[], trx: StoreTransaction): void {
+    this.#store.afterCommit(trx, () => this.#onWritten(rows.map(rowOf)));
   }
 }
 
 /** All as one JSON value: sixteen parameters for each of hundreds of rows would take a while, on the thread that relays. */
-async function insertRows(rows: readonly Insertable<AuditTable>[], trx: StoreTransaction): Promise<void> {
+async function insertRows(rows: readonly Selectable<AuditTable>[], trx: StoreTransaction): Promise<void> {
   const json = JSON.stringify(rows.map((row) => ({ ...row, hash: row.hash.toString('hex') })));
   await sql`
     insert into patgate.audit (
@@ -187,8 +206,8 @@ interface Head {
 }
 
 interface Written extends Head {
-  /** How many entries the batch had. */
-  readonly count: number;
+  /** All of the batch. */
+  readonly rows: readonly Selectable<AuditTable>[];
 }
 
 /** Puts whoever appends in line, behind a transaction whose fate is not known yet. */

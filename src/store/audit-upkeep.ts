@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import type { AuditVerdict } from './audit.ts';
 import { linkHash } from './audit-chain.ts';
 import type { Database } from './schema.ts';
-import type { Store } from './store.ts';
+import type { Store, StoreTransaction } from './store.ts';
 
 const PAGE = 2000;
 
@@ -47,33 +47,34 @@ async function verifyIn(db: Kysely<Database>): Promise<AuditVerdict> {
   return { ok: true, rows: seq - firstSeq + 1, firstSeq: seq >= firstSeq ? firstSeq : null, lastSeq: seq };
 }
 
-/** Removes the oldest rows. The hash of the last one removed stays as the anchor from which the rest still verifies. */
-export function pruneAudit(store: Store, before: Date): Promise<number> {
-  return store.transaction(async (trx) => {
-    const head = await trx
-      .selectFrom('audit_head')
-      .select(['anchor_seq'])
-      .where('id', '=', 1)
-      .forUpdate()
-      .executeTakeFirstOrThrow();
-    // The first row to stay decides, not each row's own time: clocks of replicas differ, and the chain must have no hole.
-    const staying = await trx
-      .selectFrom('audit')
-      .select('seq')
-      .where('at', '>=', before)
-      .orderBy('seq')
-      .limit(1)
-      .executeTakeFirst();
-    let dying = trx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1);
-    if (staying !== undefined) dying = dying.where('seq', '<', staying.seq);
-    const last = await dying.executeTakeFirst();
-    if (last === undefined) return 0;
-    await trx.deleteFrom('audit').where('seq', '<=', last.seq).execute();
-    await trx
-      .updateTable('audit_head')
-      .set({ anchor_seq: last.seq, anchor_hash: last.hash })
-      .where('id', '=', 1)
-      .execute();
-    return last.seq - head.anchor_seq;
-  });
+/**
+ * Removes the oldest rows. The hash of the last one removed stays as the anchor from which the rest still verifies.
+ * @returns how many
+ */
+export async function pruneAudit(trx: StoreTransaction, before: Date): Promise<number> {
+  const head = await trx
+    .selectFrom('audit_head')
+    .select(['anchor_seq'])
+    .where('id', '=', 1)
+    .forUpdate()
+    .executeTakeFirstOrThrow();
+  // The first row to stay decides, not each row's own time: clocks of replicas differ, and the chain must have no hole.
+  const staying = await trx
+    .selectFrom('audit')
+    .select('seq')
+    .where('at', '>=', before)
+    .orderBy('seq')
+    .limit(1)
+    .executeTakeFirst();
+  let dying = trx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1);
+  if (staying !== undefined) dying = dying.where('seq', '<', staying.seq);
+  const last = await dying.executeTakeFirst();
+  if (last === undefined) return 0;
+  await trx.deleteFrom('audit').where('seq', '<=', last.seq).execute();
+  await trx
+    .updateTable('audit_head')
+    .set({ anchor_seq: last.seq, anchor_hash: last.hash })
+    .where('id', '=', 1)
+    .execute();
+  return last.seq - head.anchor_seq;
 }

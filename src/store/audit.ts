@@ -23,7 +23,6 @@ export const AUDIT_ACTIONS = [
   'group.member_remove',
   'privilege.grant',
   'privilege.ungrant',
-  'session.open',
   'session.close',
   'session.kill',
   'audit.prune',

@@ -3,7 +3,7 @@ import { findUserRow } from '../accounts/user-rows.ts';
 import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { RequestError, type ErrorCode } from '../core/errors.ts';
-import { addressIn, networkList } from '../core/networks.ts';
+import { addressIn } from '../core/networks.ts';
 import type { Secret } from '../core/secret.ts';
 import { deriveKeys } from '../scram/keys.ts';
 import type { Audit } from '../store/audit.ts';
@@ -20,7 +20,7 @@ export interface AuthenticatorDeps {
   readonly store: Store;
   readonly credentials: Credentials;
   readonly hasher: Hasher;
-  readonly audit: Pick<Audit, 'note'>;
+  readonly audit: Pick<Audit, 'note' | 'append'>;
   readonly clock: Clock;
   /** Reserved user names that mean "the password is a token". */
   readonly tokenUsers: readonly string[];
@@ -40,7 +40,13 @@ const CODES = {
   tokens_off: 'login.tokens_off',
 } as const satisfies Record<Exclude<TokenStanding, 'live'>, ErrorCode>;
 
-const refused = (reason: ErrorCode): Authentication => ({ ok: false, reason });
+const NOWHERE: Origin = { address: null, application: null };
+
+type Subject = Extract<Authentication, { ok: false }>['subject'];
+
+function refused(reason: ErrorCode, subject: Subject = null): Authentication {
+  return { ok: false, reason, subject };
+}
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   return new StoreAuthenticator(deps);
@@ -55,24 +61,17 @@ class StoreAuthenticator implements Authenticator {
 
   async password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication> {
     const answer = await this.#password(nameOrEmail, secret, origin);
-    const actor = answer.ok ? answer.actor : null;
-    this.#deps.audit.note({
-      action: 'http.login',
-      outcome: answer.ok ? 'ok' : 'refused',
-      actor: {
-        uid: actor?.uid ?? null,
-        name: actor?.name ?? nameOrEmail,
-        via: actor?.via ?? 'unproved',
-        tid: actor?.tid ?? null,
-      },
-      address: origin.address,
-      application: origin.application,
-      reason: answer.ok ? null : answer.reason,
-    });
+    this.#note('http.login', nameOrEmail, answer, origin);
     return answer;
   }
 
   async bearer(secret: Secret, origin: Origin): Promise<Authentication> {
+    const answer = await this.#bearer(secret, origin);
+    if (!answer.ok) this.#note('http.bearer', 'bearer', answer, origin);
+    return answer;
+  }
+
+  async #bearer(secret: Secret, origin: Origin): Promise<Authentication> {
     const text = secret.reveal();
     const kind = kindOfToken(text);
     if (kind === null) return refused('login.not_a_token');
@@ -117,40 +116,68 @@ class StoreAuthenticator implements Authenticator {
     return { token, expiresAt };
   }
 
-  async endSession(secret: Secret): Promise<void> {
-    await this.#deps.store.db
-      .deleteFrom('http_sessions')
-      .where('digest', '=', tokenDigest(secret.reveal()))
-      .execute();
+  async endSession(secret: Secret, origin: Origin = NOWHERE): Promise<void> {
+    const { store, audit } = this.#deps;
+    await store.transaction(async (trx) => {
+      const ended = await trx
+        .deleteFrom('http_sessions')
+        .where('digest', '=', tokenDigest(secret.reveal()))
+        .returning(['uid', 'tid'])
+        .executeTakeFirst();
+      if (ended === undefined) return;
+      const user = await findUserRow(trx, { uid: ended.uid });
+      const actor = { ...ended, name: user?.name ?? '', via: 'session' };
+      await audit.append({ action: 'http.logout', outcome: 'ok', actor, ...origin }, trx);
+    });
   }
 
   async #password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication> {
     const { credentials, hasher, tokenUsers } = this.#deps;
     const text = secret.reveal();
-    if (tokenUsers.includes(nameOrEmail)) return this.bearer(secret, origin);
+    if (tokenUsers.includes(nameOrEmail)) return this.#bearer(secret, origin);
     if (secret.isEmpty) return refused('login.empty_password');
     const found = nameOrEmail.includes('\0') ? null : await credentials.byName(nameOrEmail);
     if (isWellFormed(text)) {
-      const answer = await this.bearer(secret, origin);
-      if (answer.ok && answer.actor.uid !== found?.account.uid) return refused('login.wrong_owner');
-      return answer;
+      const answer = await this.#bearer(secret, origin);
+      if (!answer.ok || answer.actor.uid === found?.account.uid) return answer;
+      return refused('login.wrong_owner', answer.actor);
     }
     const lane = addressBlock(origin.address ?? '');
     const right = await checkPassword(found?.account ?? null, Buffer.from(text, 'utf8'), hasher, lane);
     if (found === null) return refused('login.unknown_user');
-    if (!right) return refused('login.wrong_secret');
-    if (found.account.disabled) return refused('login.owner_disabled');
+    const subject = { uid: found.account.uid, name: found.account.name, tid: null };
+    if (!right) return refused('login.wrong_secret', subject);
+    if (found.account.disabled) return refused('login.owner_disabled', subject);
     const actor = effectiveActor(found.account, { via: 'password', token: null, origin });
     return { ok: true, actor, expiresAt: null, openedAt: null };
+  }
+
+  /** @param name what the caller said, where nobody is known */
+  #note(action: 'http.login' | 'http.bearer', name: string, answer: Authentication, origin: Origin): void {
+    const who = answer.ok ? answer.actor : answer.subject;
+    this.#deps.audit.note({
+      action,
+      outcome: answer.ok ? 'ok' : 'refused',
+      actor: {
+        uid: who?.uid ?? null,
+        name: who?.name ?? name,
+        via: answer.ok ? answer.actor.via : 'unproved',
+        tid: who?.tid ?? null,
+      },
+      address: origin.address,
+      application: origin.application,
+      reason: answer.ok ? null : answer.reason,
+    });
   }
 
   #byToken(found: TokenWithAccount | null, via: 'token' | 'session', origin: Origin): Authentication {
     if (found === null) return refused('login.unknown_token');
     const { account, token } = found;
+    const subject = { uid: account.uid, name: account.name, tid: token.tid };
     const standing = tokenStanding(found, this.#deps.clock.now());
-    if (standing !== 'live') return refused(CODES[standing]);
-    if (token.networks !== null && !addressIn(origin.address ?? '', networkList(token.networks))) {
-      return refused('login.network_not_allowed');
+    if (standing !== 'live') return refused(CODES[standing], subject);
+    if (token.networks !== null && !addressIn(origin.address ?? '', token.networks)) {
+      return refused('login.network_not_allowed', subject);
     }
     const actor = effectiveActor(account, { via, token, origin });
     return { ok: true, actor, expiresAt: endOf(token), openedAt: null };
@@ -164,14 +191,16 @@ class StoreAuthenticator implements Authenticator {
       .where('digest', '=', digest)
       .executeTakeFirst();
     if (session === undefined) return refused('login.unknown_token');
-    if (session.expires_at <= clock.now()) return refused('login.token_expired');
+    const expired = session.expires_at <= clock.now();
     const times = { expiresAt: session.expires_at, openedAt: session.created_at };
-    if (session.tid !== null) {
+    if (session.tid !== null && !expired) {
       const answer = this.#byToken(await credentials.byTid(session.tid), 'session', origin);
       return answer.ok ? { ...answer, ...times } : answer;
     }
     const user = await findUserRow(store.db, { uid: session.uid });
-    if (user?.state !== 'active') return refused('login.owner_disabled');
+    const subject = { uid: session.uid, name: user?.name ?? '', tid: session.tid };
+    if (expired) return refused('login.token_expired', subject);
+    if (user?.state !== 'active') return refused('login.owner_disabled', subject);
     const account = { uid: user.uid, name: user.name, privileges: new Set(user.privileges) };
     const actor = effectiveActor(account, { via: 'session', token: null, origin });
     return { ok: true, actor, ...times };

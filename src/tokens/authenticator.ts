@@ -12,7 +12,12 @@ export type Authentication =
       /** When the session that the secret stands for was opened; null when it stands for none. */
       readonly openedAt: Date | null;
     }
-  | { readonly ok: false; readonly reason: ErrorCode };
+  | {
+      readonly ok: false;
+      readonly reason: ErrorCode;
+      /** Whose secret it was, or whose account was aimed at, where that is known; for the audit alone. */
+      readonly subject: { readonly uid: string; readonly name: string; readonly tid: string | null } | null;
+    };
 
 /** `login`: 30 hours, by name and password. `exchange`: one hour, for a personal access token. `web`: the page's cookie. */
 export type SessionKind = 'login' | 'exchange' | 'web';
@@ -33,7 +38,7 @@ export interface Authenticator {
    * is wrong. Audited.
    */
   password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication>;
-  /** A personal access token or a session token. Failures are told apart before any round trip where the shape shows them. */
+  /** A personal access token or a session token. Refusals are audited. Failures are told apart before any round trip where the shape shows them. */
   bearer(secret: Secret, origin: Origin): Promise<Authentication>;
   /** @param lifetimeMs when left out, by kind: 30 h, 1 h, 12 h */
   openSession(
@@ -41,6 +46,6 @@ export interface Authenticator {
     kind: SessionKind,
     lifetimeMs?: number,
   ): Promise<OpenedSession>;
-  /** Ending one that is not there is no error. */
-  endSession(secret: Secret): Promise<void>;
+  /** Ending one that is not there is no error. Audited. */
+  endSession(secret: Secret, origin?: Origin): Promise<void>;
 }

@@ -67,7 +67,7 @@ export function loginRoutes(routes: Hono<HttpEnv>, deps: HttpDeps, signIn: SignI
     await callers.identify(c);
     const presented = parseAuthorization(c.req.header('authorization'));
     if (presented.kind !== 'bearer') throw new RequestError('request.unauthenticated', 'No login token.');
-    await authenticator.endSession(presented.secret);
+    await authenticator.endSession(presented.secret, originOf(c, trustedProxies));
     return c.body(null, 204);
   });
 }

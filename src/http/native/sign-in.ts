@@ -46,7 +46,7 @@ export function signInRoutes(routes: NativeRoutes, deps: HttpDeps, signIn: SignI
 }
 
 /** `DELETE /api/v1/session` */
-export function signOutRoutes(routes: NativeRoutes, { authenticator }: HttpDeps): void {
+export function signOutRoutes(routes: NativeRoutes, { authenticator, trustedProxies }: HttpDeps): void {
   const logout = secured({
     method: 'delete',
     path: '/api/v1/session',
@@ -56,7 +56,8 @@ export function signOutRoutes(routes: NativeRoutes, { authenticator }: HttpDeps)
   });
   routes.openapi(logout, async (c) => {
     const presented = parseAuthorization(c.req.header('authorization'));
-    if (presented.kind === 'bearer') await authenticator.endSession(presented.secret);
+    if (presented.kind === 'bearer')
+      await authenticator.endSession(presented.secret, originOf(c, trustedProxies));
     return c.body(null, 204);
   });
 }

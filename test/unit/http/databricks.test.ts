@@ -1,3 +1,4 @@
+import type { Scope } from '../../../src/accounts/actor.ts';
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY_MS } from '../../../src/core/duration.ts';
@@ -23,6 +24,8 @@ interface Created {
   readonly token_value: string;
   readonly token_info: Info;
 }
+
+const EVERYONE_MAY = [{ group_name: 'users', permission_level: 'CAN_USE' }];
 
 async function create(as: string, body: object = {}): Promise<Created> {
   const answer = await world.call('POST', '/api/2.0/token/create', { as, body });
@@ -503,5 +506,44 @@ describe('Databricks SCIM', () => {
       200,
       { id: String(ada.numericId), userName: ada.name, displayName: ada.name, active: true, groups: [] },
     ]);
+  });
+});
+
+describe('a token of an administrator', () => {
+  const CALLS: readonly [string, string, object?][] = [
+    ['GET', '/api/2.0/permissions/authorization/tokens'],
+    ['GET', '/api/2.0/permissions/authorization/tokens/permissionLevels'],
+    ['PUT', '/api/2.0/permissions/authorization/tokens', { access_control_list: EVERYONE_MAY }],
+    ['PATCH', '/api/2.0/permissions/authorization/tokens', { access_control_list: [] }],
+    ['GET', '/api/2.0/workspace-conf?keys=enableTokensConfig'],
+    ['PATCH', '/api/2.0/workspace-conf', { enableTokensConfig: 'true' }],
+  ];
+
+  it.each(CALLS)('needs the scope "accounts" for %s %s', async (method, path, body) => {
+    const call = async (scopes: readonly Scope[]) => {
+      const { token } = await world.issue(admin, { scopes });
+      return world.call(method, path, { as: token, ...(body !== undefined && { body }) });
+    };
+    for (const scopes of [[], ['tokens']] as const) {
+      const answer = await call(scopes);
+      expect([answer.status, answer.json()]).toMatchObject([403, { error_code: 'PERMISSION_DENIED' }]);
+    }
+    expect((await call(['accounts'])).status).toBe(200);
+  });
+
+  it('needs the scope "tokens" to make tokens, for itself and on behalf of others', async () => {
+    const service = await world.service('etl');
+    const make = async (scopes: readonly Scope[], path: string, body: object) => {
+      const { token } = await world.issue(admin, { scopes });
+      return (await world.call('POST', `/api/2.0/${path}`, { as: token, body })).status;
+    };
+    for (const [path, body] of [
+      ['token/create', {}],
+      ['token-management/on-behalf-of/tokens', { application_id: service.applicationId }],
+    ] as const) {
+      expect(await make([], path, body)).toBe(403);
+      expect(await make(['accounts'], path, body)).toBe(403);
+      expect(await make(['tokens'], path, body)).toBe(200);
+    }
   });
 });

@@ -1,3 +1,4 @@
+import type { Scope } from '../../../src/accounts/actor.ts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY_MS, HOUR_MS } from '../../../src/core/duration.ts';
 import { isWellFormed } from '../../../src/tokens/format.ts';
@@ -105,8 +106,13 @@ describe('Dremio Software login', () => {
 
   it('is slowed down for who guesses, and for nobody else', async () => {
     const [ada, bob] = await Promise.all([world.person('ada'), world.person('bob')]);
-    const guess = () =>
-      world.call('POST', '/apiv2/login', { body: { userName: ada.name, password: 'wrong-password' } });
+    let guesses = 0;
+    const guess = () => {
+      guesses += 1;
+      return world.call('POST', '/apiv2/login', {
+        body: { userName: ada.name, password: `wrong-password-${guesses}` },
+      });
+    };
     const statuses: number[] = [];
     for (let n = 0; n < 12; n += 1) statuses.push((await guess()).status);
     expect(statuses.slice(0, 10)).toEqual(Array(10).fill(401));
@@ -114,6 +120,29 @@ describe('Dremio Software login', () => {
     expect(Number((await guess()).headers.get('retry-after'))).toBeGreaterThanOrEqual(1);
     const other = { userName: bob.name, password: bob.password };
     expect((await world.call('POST', '/apiv2/login', { body: other })).status).toBe(200);
+    // By the one guard that there is: SQL clients are slowed down by the same guesses.
+    const attempt = { address: '127.0.0.1', encrypted: true, guessable: true };
+    expect(() => world.deps.guard.admit({ ...attempt, account: ada.name })).toThrow('has to wait');
+    expect(() => world.deps.guard.admit({ ...attempt, account: bob.name })).not.toThrow();
+    const reasons = (await world.auditOf(ada.uid)).map(({ action, reason }) => [action, reason]);
+    expect(reasons).toContainEqual(['http.login', 'login.wrong_secret']);
+  });
+
+  it('is on record, whether it succeeds, fails or is slowed down', async () => {
+    const ada = await world.person('ada');
+    const login = (userName: string, password: string) =>
+      world.call('POST', '/apiv2/login', { body: { userName, password } });
+    const { token, tid } = await world.issue(ada);
+    await login(ada.name, token);
+    await world.revoke(tid);
+    await login('$token', token);
+    await login(ada.email, 'wrong-password');
+    const rows = (await world.auditOf(ada.uid)).filter(({ action }) => action === 'http.login');
+    expect(rows.map(({ outcome, reason, actor }) => [outcome, reason, actor.tid]).slice(0, 3)).toEqual([
+      ['refused', 'login.wrong_secret', null],
+      ['refused', 'login.token_revoked', tid],
+      ['ok', null, tid],
+    ]);
   });
 });
 
@@ -300,5 +329,20 @@ describe('the token exchange', () => {
       headers: { 'content-type': 'application/x-www-form-urlencoded' },
     });
     expect([repeated.status, repeated.json()]).toMatchObject([400, { error: 'invalid_request' }]);
+  });
+});
+
+describe('a token of an administrator', () => {
+  it.each(['GET', 'PUT', 'DELETE'])('needs the scope "accounts" to %s a setting', async (method) => {
+    const root = await world.person('root', 'admin');
+    const path = '/apiv2/settings/auth.personal-access-tokens.enabled';
+    const body = { type: 'BOOLEAN', value: true };
+    const call = async (scopes: readonly Scope[]) => {
+      const { token } = await world.issue(root, { scopes });
+      return world.call(method, path, { as: token, ...(method === 'PUT' && { body }) });
+    };
+    expect((await call([])).status).toBe(403);
+    expect((await call(['tokens'])).status).toBe(403);
+    expect((await call(['accounts'])).status).toBe(method === 'DELETE' ? 204 : 200);
   });
 });

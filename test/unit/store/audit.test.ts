@@ -2,7 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { AuditEntry } from '../../../src/store/audit.ts';
+import type { AuditEntry, AuditRow } from '../../../src/store/audit.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
 import type { StoreTransaction } from '../../../src/store/store.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
@@ -67,10 +67,11 @@ describe('audit', () => {
   });
 
   it('is one unbroken chain when several processes write at once', async () => {
-    const audits = [open(), open(test.another()), open(test.another())];
+    const stores = [test.store, test.another(), test.another()];
+    const audits = stores.map((store) => open(store));
     for (let i = 0; i < 200; i += 1) for (const audit of audits) audit.note(entry(`u${i}`));
     await Promise.all(
-      audits.map((audit, i) => test.store.transaction((trx) => audit.append(entry(`change${i}`), trx))),
+      audits.map((audit, i) => stores[i]?.transaction((trx) => audit.append(entry(`change${i}`), trx))),
     );
     await Promise.all(audits.map((audit) => audit.close()));
     expect(await open().verify()).toMatchObject({ ok: true, rows: 603 });
@@ -125,16 +126,50 @@ describe('audit', () => {
     expect(await audit.verify()).toMatchObject({ ok: false, seq });
   });
 
-  it('prunes the oldest rows and still verifies the rest', async () => {
+  it('prunes the oldest rows, says so, and still verifies the rest', async () => {
     const audit = open();
     const day = (n: number) => new Date(Date.UTC(2026, 0, n));
     for (let n = 1; n <= 9; n += 1) audit.note(entry(`u${n}`, { at: day(n) }));
     await audit.flush();
     expect(await audit.prune(day(5))).toBe(4);
     expect(await audit.prune(day(5))).toBe(0);
-    expect(await audit.verify()).toEqual({ ok: true, rows: 5, firstSeq: 5, lastSeq: 9 });
+    expect(await audit.verify()).toEqual({ ok: true, rows: 6, firstSeq: 5, lastSeq: 10 });
+    const [last] = await audit.list({ limit: 1 });
+    expect(last).toMatchObject({
+      action: 'audit.prune',
+      actor: { name: 'retention', via: 'system' },
+      detail: { before: day(5).toISOString(), rows: 4 },
+    });
     await sql`delete from patgate.audit where seq = 5`.execute(test.store.db);
     expect(await audit.verify()).toMatchObject({ ok: false, seq: 5 });
+  });
+
+  it('goes on when every row is pruned', async () => {
+    const audit = open();
+    audit.note(entry('u1', { at: new Date(0) }));
+    await audit.flush();
+    expect(await audit.prune(new Date(1))).toBe(1);
+    expect(await audit.verify()).toEqual({ ok: true, rows: 1, firstSeq: 2, lastSeq: 2 });
+  });
+
+  it('tells of rows once they are in the store for good, as they are there', async () => {
+    const told: AuditRow[] = [];
+    const onWritten = (rows: readonly AuditRow[]): void => void told.push(...rows);
+    const audit = createAudit({ store: test.store, clock: systemClock, log: silentLog, onWritten });
+    audit.note(entry('noted'));
+    await audit.flush();
+    await test.store.transaction(async (trx) => {
+      await audit.append(entry('appended'), trx);
+      expect(told.map(({ actor }) => actor.name)).toEqual(['noted']);
+    });
+    await test.store
+      .transaction(async (trx) => {
+        await audit.append(entry('gone'), trx);
+        throw new Error('rolled back');
+      })
+      .catch(() => undefined);
+    expect(told.toReversed()).toEqual(await audit.list());
+    expect(told.map(({ actor }) => actor.name)).toEqual(['noted', 'appended']);
   });
 
   it('takes names that no text column takes', async () => {

@@ -10,7 +10,9 @@ import { Secret } from '../../../../src/core/secret.ts';
 import { createHttpApp } from '../../../../src/http/app.ts';
 import type { HttpDeps } from '../../../../src/http/deps.ts';
 import { startHttp } from '../../../../src/http/listen.ts';
+import { Throttle } from '../../../../src/login/throttle.ts';
 import { openServices } from '../../../../src/main/services.ts';
+import type { AuditRow } from '../../../../src/store/audit.ts';
 import type { LiveSession } from '../../../../src/store/live-sessions.ts';
 import type { PolicyPatch } from '../../../../src/store/policy.ts';
 import type { Store } from '../../../../src/store/store.ts';
@@ -50,6 +52,8 @@ export interface World {
   withPolicy(patch: PolicyPatch, work: () => Promise<void>): Promise<void>;
   /** Enters a session into the directory, as a process that runs it would. */
   openSession(session: Partial<LiveSession> & Pick<LiveSession, 'sid' | 'uid' | 'user'>): Promise<void>;
+  /** What the audit has of a user, newest first. */
+  auditOf(uid: string): Promise<readonly AuditRow[]>;
   /** Well-formed, of no user. */
   unknownToken(): string;
   close(): Promise<void>;
@@ -74,6 +78,7 @@ export async function startWorld(prefix: string, clock: Clock = systemClock): Pr
   const { tokens, policy, accounts, liveSessions: sessions } = services;
   const deps: HttpDeps = {
     ...services,
+    guard: new Throttle(clock),
     readiness: () => Promise.resolve({ ready: true, checks: {} }),
     registry: new Registry(),
     log,
@@ -122,6 +127,10 @@ export async function startWorld(prefix: string, clock: Clock = systemClock): Pr
     async openSession(session) {
       sessions.opened({ ...SOME_SESSION, startedAt: clock.now(), ...session });
       await sessions.flush();
+    },
+    async auditOf(uid) {
+      await services.audit.flush();
+      return services.audit.list({ uid });
     },
     unknownToken: () => generateToken('pat').reveal(),
     async close() {
