@@ -27,6 +27,15 @@ export function demandScope(actor: Actor, scope: Scope): void {
   );
 }
 
+/**
+ * What administrators do, and what only they see: a token without the scope "accounts" carries none of it.
+ * @throws RequestError request.forbidden
+ */
+export function demandAdmin(actor: Actor): void {
+  demandPrivilege(actor, 'admin');
+  demandScope(actor, 'accounts');
+}
+
 export interface AuditTarget {
   readonly kind: string;
   readonly id: string | null;

@@ -16,6 +16,8 @@ export interface PrincipalToken {
   /** CIDR; null: from anywhere. */
   readonly networks: readonly string[] | null;
   readonly role: string | null;
+  /** An administrator gave that role, though it was not the owner's. */
+  readonly roleGranted: boolean;
   readonly maxSessions: number | null;
   readonly scopes: readonly string[];
 }

@@ -99,6 +99,8 @@ export async function createRelaySide(options: RelaySideOptions): Promise<RelayS
   };
   const unsubscribe = services.bus.subscribe((event) => {
     supervisor.handle(event);
+    // What an account left behind on the engines must not outlive its right to be there.
+    if (event.kind === 'account') upstream.forget(event.uid);
     if (event.kind === 'cancel') void cancelForwarded(event, cancelDeps);
   });
   const parts = { registry, supervisor, cancelDeps, metrics, deadlines, transports, tls, upstream };

@@ -1,6 +1,6 @@
 import type { ExpressionBuilder } from 'kysely';
 import type { Actor } from '../accounts/actor.ts';
-import { auditEntry } from '../accounts/permission.ts';
+import { auditEntry, demandPrivilege } from '../accounts/permission.ts';
 import { RequestError } from '../core/errors.ts';
 import { isUuid } from '../core/uuid.ts';
 import type { Database } from '../store/schema.ts';
@@ -61,9 +61,7 @@ export async function revokeAll(
   uid: string,
   reason: string | undefined,
 ): Promise<number> {
-  if (!maySee(actor, uid)) {
-    throw new RequestError('request.forbidden', 'This needs the privilege "manage all".');
-  }
+  if (!maySee(actor, uid)) demandPrivilege(actor, 'manage_all');
   if (!isUuid(uid)) return 0;
   return deps.store.transaction(async (trx) => {
     const found = await lockTokens(trx, deps.clock.now(), (eb) =>

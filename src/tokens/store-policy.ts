@@ -1,7 +1,8 @@
-import { auditEntry, demandPrivilege, demandScope } from '../accounts/permission.ts';
+import type { Actor } from '../accounts/actor.ts';
+import { auditEntry, auditRefusals, demandAdmin, demandPrivilege } from '../accounts/permission.ts';
 import type { Clock } from '../core/clock.ts';
 import { RequestError } from '../core/errors.ts';
-import type { Audit } from '../store/audit.ts';
+import type { Audit, AuditEntry } from '../store/audit.ts';
 import type { EventBus } from '../store/bus.ts';
 import {
   changePolicy,
@@ -12,7 +13,7 @@ import {
 } from '../store/policy.ts';
 import type { Store, StoreTransaction } from '../store/store.ts';
 import { checkPolicy } from './policy-rules.ts';
-import type { Policy, PolicyService } from './policy-service.ts';
+import type { Policy, PolicyPatch, PolicyService } from './policy-service.ts';
 
 export interface PolicyDeps {
   readonly store: Store;
@@ -25,7 +26,8 @@ const REMEMBERED_MS = 5000;
 const DEFAULT_LIMIT = 100;
 const MOST_ROWS = 1000;
 
-export function createPolicyService({ store, clock, audit, bus }: PolicyDeps): PolicyService {
+export function createPolicyService(deps: PolicyDeps): PolicyService {
+  const { store, clock, audit, bus } = deps;
   let cached: { readonly policy: Promise<Policy>; readonly atMs: number } | null = null;
   bus.subscribe(({ kind }) => {
     if (kind === 'policy' || kind === 'resync') cached = null;
@@ -44,33 +46,43 @@ export function createPolicyService({ store, clock, audit, bus }: PolicyDeps): P
     },
     current: () => readVersionedPolicy(store.db),
     async set(actor, patch, expectedVersion) {
-      demandPrivilege(actor, 'admin');
-      demandScope(actor, 'accounts');
-      const policy = await store.transaction(async (trx) => {
-        const current = await lockPolicy(trx, 'update');
-        if (expectedVersion !== undefined) await demandVersion(trx, expectedVersion);
-        const wanted = { ...current, ...patch };
-        checkPolicy(wanted, patch);
-        const by = { uid: actor.uid, name: actor.name, at: clock.now() };
-        const change = await changePolicy(trx, patch, by);
-        if (change === null) return current;
-        const detail = { before: change.before, after: change.after };
-        const target = { kind: 'policy', id: String(change.version), name: null };
-        await audit.append(auditEntry(actor, 'policy.set', target, { detail }), trx);
-        await bus.publish({ kind: 'policy' }, trx);
-        return wanted;
-      });
+      const target = { kind: 'policy', id: null, name: null };
+      const note = (entry: AuditEntry): void => audit.note(entry);
+      const policy = await auditRefusals(note, actor, 'policy.set', target, () =>
+        change(deps, actor, patch, expectedVersion),
+      );
       cached = null;
       return policy;
     },
     async history(actor, query = {}) {
-      if (!actor.privileges.has('manage_all')) {
-        throw new RequestError('request.forbidden', 'This needs the privilege "manage all".');
-      }
+      demandPrivilege(actor, 'manage_all');
       const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
       return readPolicyChanges(store, { limit, beforeVersion: query.beforeVersion });
     },
   };
+}
+
+async function change(
+  { store, clock, audit, bus }: PolicyDeps,
+  actor: Actor,
+  patch: PolicyPatch,
+  expectedVersion: number | undefined,
+): Promise<Policy> {
+  demandAdmin(actor);
+  return store.transaction(async (trx) => {
+    const current = await lockPolicy(trx, 'update');
+    if (expectedVersion !== undefined) await demandVersion(trx, expectedVersion);
+    const wanted = { ...current, ...patch };
+    checkPolicy(wanted, patch);
+    const by = { uid: actor.uid, name: actor.name, at: clock.now() };
+    const made = await changePolicy(trx, patch, by);
+    if (made === null) return current;
+    const detail = { before: made.before, after: made.after };
+    const target = { kind: 'policy', id: String(made.version), name: null };
+    await audit.append(auditEntry(actor, 'policy.set', target, { detail }), trx);
+    await bus.publish({ kind: 'policy' }, trx);
+    return wanted;
+  });
 }
 
 /** Called under the lock. @throws RequestError request.conflict */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Grantee, GrantView } from '../../accounts/views.ts';
 import { RequestError } from '../../core/errors.ts';
 import { readJson } from '../body.ts';
-import { demandPrivilege } from '../../accounts/permission.ts';
+import { demandAdmin } from '../../accounts/permission.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Caller, HttpEnv } from '../env.ts';
 import { InvalidRequest } from '../failure.ts';
@@ -97,7 +97,7 @@ export function permissionRoutes(routes: Hono<HttpEnv>, deps: HttpDeps): void {
   const { accounts } = deps;
   for (const path of [PATH, `${PATH}/*`]) {
     routes.use(path, async (c, next) => {
-      demandPrivilege(c.get('caller'), 'admin');
+      demandAdmin(c.get('caller'));
       await next();
     });
   }

@@ -4,7 +4,7 @@ import { DAY_MS } from '../../core/duration.ts';
 import { RequestError } from '../../core/errors.ts';
 import type { Policy, PolicyPatch } from '../../store/policy.ts';
 import { parseAs, readJson } from '../body.ts';
-import { demandPrivilege } from '../../accounts/permission.ts';
+import { demandAdmin } from '../../accounts/permission.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { HttpEnv } from '../env.ts';
 
@@ -62,14 +62,14 @@ function patchOf([name, key]: [string, ConfKey], body: Record<string, unknown>):
 /** `/api/2.0/workspace-conf`: two settings that are views on the policy, for administrators. */
 export function workspaceConfRoutes(routes: Hono<HttpEnv>, { policy }: HttpDeps): void {
   routes.get(PATH, async (c) => {
-    demandPrivilege(c.get('caller'), 'admin');
+    demandAdmin(c.get('caller'));
     const names = (c.req.query('keys') ?? '').split(',').filter((name) => name !== '');
     if (names.length === 0) throw new RequestError('request.invalid', 'keys: is missing');
     return c.json(confJson(known(names), await policy.get()));
   });
 
   routes.patch(PATH, async (c) => {
-    demandPrivilege(c.get('caller'), 'admin');
+    demandAdmin(c.get('caller'));
     const body = await readJson(c, z.record(z.string(), z.unknown()));
     const keys = known(Object.keys(body));
     const changed = keys.reduce<PolicyPatch>((patch, entry) => ({ ...patch, ...patchOf(entry, body) }), {});

@@ -4,7 +4,7 @@ import { DAY_MS } from '../../core/duration.ts';
 import { RequestError } from '../../core/errors.ts';
 import { DEFAULT_POLICY, type Policy, type PolicyPatch } from '../../store/policy.ts';
 import { readJson } from '../body.ts';
-import { demandPrivilege } from '../../accounts/permission.ts';
+import { demandAdmin } from '../../accounts/permission.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { HttpEnv } from '../env.ts';
 
@@ -52,13 +52,13 @@ export function settingsRoutes(routes: Hono<HttpEnv>, { policy }: HttpDeps): voi
   const path = '/apiv2/settings/:key';
 
   routes.get(path, async (c) => {
-    demandPrivilege(c.get('caller'), 'admin');
+    demandAdmin(c.get('caller'));
     const id = c.req.param('key');
     return c.json(settingJson(id, keyOf(id), await policy.get()));
   });
 
   routes.put(path, async (c) => {
-    demandPrivilege(c.get('caller'), 'admin');
+    demandAdmin(c.get('caller'));
     const id = c.req.param('key');
     const key = keyOf(id);
     const shape = z.object({ id: z.literal(id).optional(), type: z.literal(key.type), value: key.value });
@@ -67,7 +67,7 @@ export function settingsRoutes(routes: Hono<HttpEnv>, { policy }: HttpDeps): voi
   });
 
   routes.delete(path, async (c) => {
-    demandPrivilege(c.get('caller'), 'admin');
+    demandAdmin(c.get('caller'));
     const key = keyOf(c.req.param('key'));
     await policy.set(c.get('caller'), key.patch(key.read(DEFAULT_POLICY)));
     return c.body(null, 204);
