@@ -69,6 +69,17 @@ export function ownerDisabled({ principal }: Named, since: number | null): Endin
   );
 }
 
+export function roleLost(
+  { principal, engine }: Pick<LiveSession, 'principal' | 'engine'>,
+  since: number | null,
+): Ending {
+  return ending(
+    'session.principal_lost',
+    terminating(`role "${engine.role}" is no longer that of user "${principal.name}"; connect again`),
+    { since },
+  );
+}
+
 export function killed(reason: string, by: string, since: number): Ending {
   return ending('session.killed', terminating(`ended by ${by}${reason === '' ? '' : ` (${reason})`}`), {
     since,

@@ -2,10 +2,18 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { GatewayEvent } from '../store/bus.ts';
-import type { StandingReport, Standings } from '../tokens/standings.ts';
+import type { AccountReport, StandingReport, Standings } from '../tokens/standings.ts';
 import type { EngineSession } from '../upstream/open.ts';
 import { encodeBackend } from '../wire/backend.ts';
-import { expired, IDLE_TOO_LONG, killed, ownerDisabled, tokenEnding, type Ending } from './endings.ts';
+import {
+  expired,
+  IDLE_TOO_LONG,
+  killed,
+  ownerDisabled,
+  roleLost,
+  tokenEnding,
+  type Ending,
+} from './endings.ts';
 import type { LiveSession } from './registry.ts';
 import { SessionIndex } from './session-index.ts';
 
@@ -153,13 +161,18 @@ export class Supervisor {
     ]);
     for (const one of byToken) this.#judge(one, tokens.get(tidOf(one)), since);
     for (const one of others) {
-      if (accounts.get(uidOf(one)) !== 'live') this.#end(one, ownerDisabled(one.session, since));
+      const account = accounts.get(uidOf(one));
+      if (account?.standing !== 'live') this.#end(one, ownerDisabled(one.session, since));
+      else if (hasLostRole(one.session, account)) this.#end(one, roleLost(one.session, since));
     }
   }
 
   #judge(watched: Watched, report: StandingReport | undefined, since: number | null): void {
     if (report?.standing === 'live') {
       watched.endsAtMs = report.endsAt?.getTime() ?? null;
+      if (!report.roleGranted && hasLostRole(watched.session, report)) {
+        this.#end(watched, roleLost(watched.session, since));
+      }
       return;
     }
     // At its expiry, and only then, what runs may finish.
@@ -229,7 +242,15 @@ export class Supervisor {
 }
 
 const NO_TOKENS: ReadonlyMap<string, StandingReport> = new Map();
-const NO_ACCOUNTS: ReadonlyMap<string, 'live' | 'owner_disabled'> = new Map();
+const NO_ACCOUNTS: ReadonlyMap<string, AccountReport> = new Map();
+
+/** Whether it runs as the role that was its user's when it began, and is not any more. */
+function hasLostRole(
+  { principal, engine }: LiveSession,
+  { engineRole }: { readonly engineRole: string | null },
+): boolean {
+  return engine.role === principal.engineRole && engine.role !== engineRole;
+}
 
 const sidOf = ({ session }: Watched): string => session.sid;
 const uidOf = ({ session }: Watched): string => session.principal.uid;

@@ -89,6 +89,8 @@ export interface TokensTable {
   last_used_from: string | null;
   last_used_application: string | null;
   role: string | null;
+  /** An administrator gave a role that was not the owner's. */
+  role_granted: Generated<boolean>;
   databases: List;
   networks: List;
   max_sessions: number | null;

@@ -36,6 +36,7 @@ interface TokenJson {
   readonly revoked_at: number | null;
   readonly revoke_reason: string | null;
   readonly role: string | null;
+  readonly role_granted: boolean;
   readonly databases: readonly string[] | null;
   readonly networks: readonly string[] | null;
   readonly max_sessions: number | null;
@@ -83,6 +84,7 @@ function tokenOf(uid: string, token: TokenJson): TokenCredential {
     revokedAt: dateOf(token.revoked_at),
     revokeReason: token.revoke_reason,
     role: token.role,
+    roleGranted: token.role_granted,
     databases: token.databases,
     networks: token.networks,
     maxSessions: token.max_sessions,

@@ -83,7 +83,7 @@ function tokenJson(keysFrom: 't' | 'h', expiry: string): string {
     'stored_key', encode(${keysFrom}.stored_key, 'base64'), 'server_key', encode(${keysFrom}.server_key, 'base64'),
     'created_at', ${milliseconds('t.created_at')}, 'expires_at', ${milliseconds(expiry)},
     'retires_at', ${milliseconds('t.retires_at')}, 'revoked_at', ${milliseconds('t.revoked_at')},
-    'revoke_reason', t.revoke_reason, 'role', t.role, 'databases', t.databases, 'networks', t.networks,
+    'revoke_reason', t.revoke_reason, 'role', t.role, 'role_granted', t.role_granted, 'databases', t.databases, 'networks', t.networks,
     'max_sessions', t.max_sessions, 'scopes', t.scopes)`;
 }
 

@@ -46,6 +46,8 @@ export interface TokenCredential {
   readonly revokedAt: Date | null;
   readonly revokeReason: string | null;
   readonly role: string | null;
+  /** An administrator gave that role, though it was not the owner's. */
+  readonly roleGranted: boolean;
   readonly databases: readonly string[] | null;
   /** CIDR */
   readonly networks: readonly string[] | null;

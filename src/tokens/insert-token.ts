@@ -28,6 +28,8 @@ export interface NewToken {
   readonly label: string;
   readonly description: string | null;
   readonly limits: Limits;
+  /** The role is another than the owner's: an administrator's decision. */
+  readonly roleGranted: boolean;
   readonly createdAt: Date;
   readonly expiresAt: Date | null;
   readonly rotatedFrom: string | null;
@@ -59,6 +61,7 @@ export async function insertToken(
       created_at: token.createdAt,
       expires_at: token.expiresAt,
       role: limits.role,
+      role_granted: token.roleGranted,
       databases: limits.databases,
       networks: limits.networks,
       max_sessions: limits.maxSessions,

@@ -79,6 +79,7 @@ async function issueIn(
     label: asked.label,
     description: asked.description,
     limits,
+    roleGranted: limits.role !== null && limits.role !== owner.engineRole,
     createdAt: now,
     expiresAt: lifetime === null ? null : new Date(now.getTime() + lifetime),
     rotatedFrom: null,

@@ -103,6 +103,7 @@ function insertSuccessor(
     label: old.label,
     description: old.description,
     limits: old,
+    roleGranted: old.roleGranted,
     createdAt: now,
     expiresAt: lifetime === null ? null : new Date(now.getTime() + lifetime),
     rotatedFrom: old.tid,

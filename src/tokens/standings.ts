@@ -6,12 +6,21 @@ export interface StandingReport {
   readonly reason: string | null;
   /** When it will stop working by itself. */
   readonly endsAt: Date | null;
+  /** The owner's role on the engine, as it is now. */
+  readonly engineRole: string | null;
+  /** The token keeps its role whatever the owner's is. */
+  readonly roleGranted: boolean;
+}
+
+/** Of an account, for sessions opened by password. */
+export interface AccountReport {
+  readonly standing: 'live' | 'owner_disabled';
+  readonly engineRole: string | null;
 }
 
 /** What the supervision of live sessions reads; each method is one round trip. */
 export interface Standings {
   /** Ids that are not in the answer do not exist. */
   tokens(tids: readonly string[]): Promise<ReadonlyMap<string, StandingReport>>;
-  /** Of owners, for sessions opened by password: live or owner_disabled. */
-  accounts(uids: readonly string[]): Promise<ReadonlyMap<string, 'live' | 'owner_disabled'>>;
+  accounts(uids: readonly string[]): Promise<ReadonlyMap<string, AccountReport>>;
 }

@@ -14,13 +14,21 @@ interface TokenRow {
   readonly tokens_enabled: boolean;
   readonly everyone_may: boolean;
   readonly grants: readonly Privilege[];
+  readonly engine_role: string | null;
+  readonly role_granted: boolean;
+}
+
+interface AccountRow {
+  readonly uid: string;
+  readonly disabled: boolean;
+  readonly engine_role: string | null;
 }
 
 /** $1 tids */
 const TOKENS: Prepared = {
   name: 'patgate_standings_tokens',
   text: `
-    select t.tid, t.revoked_at, t.retires_at, t.expires_at, t.revoke_reason,
+    select t.tid, t.revoked_at, t.retires_at, t.expires_at, t.revoke_reason, t.role_granted, u.engine_role,
       u.disabled_at is not null or u.removed_at is not null as disabled,
       p.tokens_enabled, p.create_and_use = 'everyone' as everyone_may,
       array(
@@ -35,7 +43,7 @@ const TOKENS: Prepared = {
 const ACCOUNTS: Prepared = {
   name: 'patgate_standings_accounts',
   text: `
-    select uid, disabled_at is not null or removed_at is not null as disabled
+    select uid, engine_role, disabled_at is not null or removed_at is not null as disabled
     from patgate.users where uid = any($1::uuid[])`,
 };
 
@@ -47,8 +55,13 @@ export function createStandings({ store, clock }: { store: Store; clock: Clock }
       return new Map(rows.map((row) => [row.tid, reportOf(row, now)]));
     },
     async accounts(uids) {
-      const rows = await store.read<{ uid: string; disabled: boolean }>(ACCOUNTS, [uids]);
-      return new Map(rows.map(({ uid, disabled }) => [uid, disabled ? 'owner_disabled' : 'live']));
+      const rows = await store.read<AccountRow>(ACCOUNTS, [uids]);
+      return new Map(
+        rows.map(({ uid, disabled, engine_role: engineRole }) => [
+          uid,
+          { standing: disabled ? 'owner_disabled' : 'live', engineRole },
+        ]),
+      );
     },
   };
 }
@@ -58,5 +71,11 @@ function reportOf(row: TokenRow, now: Date): StandingReport {
   const privileges = effectivePrivileges(row.grants, row.everyone_may);
   const account = { disabled: row.disabled, mayUseTokens: privileges.has('can_use') };
   const standing = tokenStanding({ token, account, tokensEnabled: row.tokens_enabled }, now);
-  return { standing, reason: standing === 'revoked' ? row.revoke_reason : null, endsAt: endOf(token) };
+  return {
+    standing,
+    reason: standing === 'revoked' ? row.revoke_reason : null,
+    endsAt: endOf(token),
+    engineRole: row.engine_role,
+    roleGranted: row.role_granted,
+  };
 }

@@ -25,6 +25,7 @@ export interface TokenViewRow {
   readonly last_used_from: string | null;
   readonly last_used_application: string | null;
   readonly role: string | null;
+  readonly role_granted: boolean;
   readonly databases: readonly string[] | null;
   readonly networks: readonly string[] | null;
   readonly max_sessions: number | null;
@@ -53,7 +54,7 @@ const VIEW_COLUMNS = sql`
   u.disabled_at is not null or u.removed_at is not null as owner_disabled,
   t.creator_uid, t.creator_name, c.numeric_id as creator_numeric_id, t.label, t.description, t.prefix,
   t.created_at, t.expires_at, t.retires_at, t.last_used_at, t.last_used_from, t.last_used_application,
-  t.role, t.databases, t.networks, t.max_sessions, t.scopes, t.revoked_at, t.revoke_reason,
+  t.role, t.role_granted, t.databases, t.networks, t.max_sessions, t.scopes, t.revoked_at, t.revoke_reason,
   t.rotated_from, t.rotated_to, p.tokens_enabled, p.create_and_use = 'everyone' as everyone_may,
   array(${GRANTS_OF_OWNER}) as grants`;
 
@@ -83,6 +84,7 @@ export function viewOf(row: TokenViewRow, now: Date): TokenView {
     lastUsedFrom: row.last_used_from,
     lastUsedApplication: row.last_used_application,
     role: row.role,
+    roleGranted: row.role_granted,
     databases: row.databases,
     networks: row.networks,
     maxSessions: row.max_sessions,

@@ -26,6 +26,8 @@ export interface TokenView {
   readonly lastUsedFrom: string | null;
   readonly lastUsedApplication: string | null;
   readonly role: string | null;
+  /** An administrator gave that role, though it was not the owner's. */
+  readonly roleGranted: boolean;
   readonly databases: readonly string[] | null;
   readonly networks: readonly string[] | null;
   readonly maxSessions: number | null;

@@ -70,6 +70,7 @@ export class MemoryCredentials implements Credentials {
       tid: randomUUID(),
       uid,
       label: 'laptop',
+      roleGranted: false,
       prefix: shownPrefix(text),
       storedKey,
       serverKey,

@@ -2,7 +2,7 @@ import type { PrincipalFacts } from '../../accounts/principal.ts';
 import type { UserView } from '../../accounts/views.ts';
 import { GatewayError } from '../../core/errors.ts';
 import type { Asked } from '../../login/method.ts';
-import { checkAllowed } from '../../session/allow.ts';
+import { checkDatabase, checkNetwork, checkRole } from '../../session/allow.ts';
 import type { TokenView } from '../../tokens/views.ts';
 import type { Engine } from '../../upstream/engine.ts';
 import { engineRole } from '../../upstream/identity.ts';
@@ -104,39 +104,26 @@ export function tokenRules(user: UserView, token: TokenView, circumstances: Circ
 
 /** What a proved secret may do there, by the same checks as a login. */
 function limitsOf(by: string, facts: RuleFacts, { route, engine, address }: Circumstances): RuleVerdict[] {
-  const anyDatabase = { ...facts, databases: null, token: withoutLimit(facts.token, 'databases') };
-  const anyNetwork = { ...facts, token: withoutLimit(facts.token, 'networks') };
+  const { role = null, networks = null } = facts.token ?? {};
   const rules: RuleVerdict[] = [];
-  if (route !== null) {
-    const allowed = (): void => checkAllowed(anyNetwork, NOWHERE, route.name);
-    rules.push(tried(by, 'database', allowed, () => `"${route.name}" may be reached`));
-  }
-  const networks = facts.token?.networks ?? null;
+  const rule = (name: string, check: () => void, passes: string): void => {
+    rules.push(tried(by, name, check, () => passes));
+  };
+  if (role !== null) rule('role', () => checkRole(facts), `"${role}" is the token’s to use`);
+  if (route !== null)
+    rule('database', () => checkDatabase(facts, route.name), `"${route.name}" may be reached`);
   if (address !== null && networks !== null) {
-    const allowed = (): void => checkAllowed(anyDatabase, { address }, '');
-    rules.push(tried(by, 'network', allowed, () => `${address} is in one of the token’s networks`));
-  }
-  if (engine !== null) {
-    rules.push(
-      tried(
-        by,
-        'engine role',
-        () => engineRole(engine, facts),
-        (role) => `session as ${role}`,
-      ),
+    rule(
+      'network',
+      () => checkNetwork(facts.token, { address }),
+      `${address} is in one of the token’s networks`,
     );
   }
+  if (engine !== null) {
+    const sessionRole = (): string => engineRole(engine, facts);
+    rules.push(tried(by, 'engine role', sessionRole, (own) => `session as ${own}`));
+  }
   return rules;
-}
-
-/** Never looked at where no network is demanded. */
-const NOWHERE = { address: '0.0.0.0' };
-
-function withoutLimit(
-  token: PrincipalFacts['token'],
-  limit: 'databases' | 'networks',
-): PrincipalFacts['token'] {
-  return token === null ? null : { ...token, [limit]: null };
 }
 
 function tried<T>(by: string, rule: string, check: () => T, describe: (value: T) => string): RuleVerdict {

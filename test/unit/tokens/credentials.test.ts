@@ -169,6 +169,7 @@ describe('byToken and byTid', () => {
       revokedAt: limits.revoked_at,
       revokeReason: 'lost laptop',
       role: 'reader',
+      roleGranted: false,
       databases: ['sales'],
       networks: ['10.0.0.0/8', '::1/128'],
       maxSessions: 3,

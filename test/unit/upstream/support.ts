@@ -51,6 +51,7 @@ export function tokenFor(role: string | null): NonNullable<PrincipalFacts['token
     databases: null,
     networks: null,
     role,
+    roleGranted: false,
     maxSessions: null,
     scopes: [],
   };
