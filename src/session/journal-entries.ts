@@ -48,7 +48,7 @@ export function sessionEntry(
   };
 }
 
-export function targetOf({ sid, engine, database }: LiveSession): NonNullable<AuditEntry['target']> {
+function targetOf({ sid, engine, database }: LiveSession): NonNullable<AuditEntry['target']> {
   return { kind: 'session', id: sid, name: `${engine.role}@${engine.engine}/${database}` };
 }
 

@@ -8,7 +8,7 @@ import type { Log } from '../core/log.ts';
 import { describeError, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Admitted, Refusal } from './admit.ts';
 import type { SessionMetrics } from '../observe/session-metrics.ts';
-import { actorOf, directoryEntry, reasonOfEnd, sessionEntry, targetOf } from './journal-entries.ts';
+import { actorOf, directoryEntry, reasonOfEnd, sessionEntry } from './journal-entries.ts';
 import { applicationName } from './application-name.ts';
 import type { LiveSession } from './registry.ts';
 import type { RelayEnd } from './relay.ts';
@@ -97,7 +97,7 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
   const settle = (
     outcome: 'ok' | 'refused' | 'failed',
     code: string,
-    more: Pick<AuditEntry, 'target' | 'reason' | 'detail'>,
+    more: Pick<AuditEntry, 'reason' | 'detail'>,
   ): boolean => {
     if (settled) return false;
     settled = true;
@@ -122,12 +122,12 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
       deps.log.debug({ address }, 'client left when asked for a secret');
     },
     succeeded(session) {
-      const { database, tls, principal: proved } = session;
-      const detail = { database, method: proved.mechanism, tls };
-      if (!settle('ok', '', { target: targetOf(session), reason: null, detail })) return;
+      const { sid, database, tls, principal: proved } = session;
+      const detail = { sid, database, method: proved.mechanism, tls };
+      if (!settle('ok', '', { reason: null, detail })) return;
       const tid = proved.token?.tid ?? null;
       if (tid !== null) deps.lastUsed.note(tid, { at: deps.clock.now(), address, application });
-      deps.log.debug({ sid: session.sid, user: proved.name, tid, address, ...detail }, 'login');
+      deps.log.debug({ user: proved.name, tid, address, ...detail }, 'login');
     },
     failed(error) {
       const { code, message } = reasonOf(error);

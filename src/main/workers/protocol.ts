@@ -1,4 +1,4 @@
-import type { Attempt } from '../../login/throttle.ts';
+import type { Attempt } from '../../accounts/guess-guard.ts';
 import type { CancelKey } from '../../session/cancel.ts';
 import type { Place } from '../../session/places.ts';
 import type { EmbeddedEngine } from '../engine-options.ts';

@@ -1,5 +1,6 @@
 import { createSecretKey } from 'node:crypto';
-import { fingerprintOf, laneOf, type Admission } from '../../login/throttle.ts';
+import type { Admission } from '../../accounts/guess-guard.ts';
+import { fingerprintOf, laneOf } from '../../login/throttle.ts';
 import type { Group } from '../group.ts';
 import type { Channel } from './channel.ts';
 import type { GuessOutcome, ParentSide, WorkerSide } from './protocol.ts';

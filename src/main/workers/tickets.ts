@@ -1,4 +1,4 @@
-import type { Admission, Attempt } from '../../login/throttle.ts';
+import type { Admission, Attempt } from '../../accounts/guess-guard.ts';
 import type { Permit, Place } from '../../session/places.ts';
 import type { Group } from '../group.ts';
 import type { GuessOutcome } from './protocol.ts';

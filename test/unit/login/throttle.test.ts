@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { GatewayError } from '../../../src/core/errors.ts';
-import { DEFAULT_THROTTLE, Throttle, type Admission, type Attempt } from '../../../src/login/throttle.ts';
+import type { Admission, Attempt } from '../../../src/accounts/guess-guard.ts';
+import { DEFAULT_THROTTLE, Throttle } from '../../../src/login/throttle.ts';
 
 const options = { ...DEFAULT_THROTTLE, free: 3, freeUnguessable: 6 };
 const ada: Attempt = { address: '192.0.2.1', account: 'ada', encrypted: true, guessable: true };
