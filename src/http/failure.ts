@@ -88,7 +88,7 @@ const TEXT: Partial<Record<ErrorCode, string>> = {
   'store.failed': 'The store cannot do its work at the moment. Try again later.',
   'login.overloaded': 'Too many requests are waiting. Try again later.',
   'login.oauth_unavailable': 'The identity provider cannot be reached at the moment. Try again later.',
-  'login.throttled': 'Too many failed attempts. Try again later.',
+  'login.throttled': 'Too many failed logins. Try again later.',
 };
 
 function plain(status: ContentfulStatusCode, code: ErrorCode, message: string): Failure {
