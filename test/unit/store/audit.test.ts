@@ -67,11 +67,14 @@ describe('audit', () => {
   });
 
   it('is one unbroken chain when several processes write at once', async () => {
-    const stores = [test.store, test.another(), test.another()];
-    const audits = stores.map((store) => open(store));
+    const sides = [test.store, test.another(), test.another()].map((store) => ({
+      store,
+      audit: open(store),
+    }));
+    const audits = sides.map(({ audit }) => audit);
     for (let i = 0; i < 200; i += 1) for (const audit of audits) audit.note(entry(`u${i}`));
     await Promise.all(
-      audits.map((audit, i) => stores[i]?.transaction((trx) => audit.append(entry(`change${i}`), trx))),
+      sides.map(({ store, audit }, i) => store.transaction((trx) => audit.append(entry(`change${i}`), trx))),
     );
     await Promise.all(audits.map((audit) => audit.close()));
     expect(await open().verify()).toMatchObject({ ok: true, rows: 603 });
