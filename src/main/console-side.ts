@@ -9,7 +9,7 @@ import type { EngineSession, Upstream } from '../upstream/open.ts';
 import { refuseReplication, vetParameters } from '../upstream/parameters.ts';
 import { configLines } from './config-lines.ts';
 import { loadEngines, type EmbeddedEngine } from './engine-options.ts';
-import { packageVersion } from './identity.ts';
+import { packageVersion } from '../core/package-version.ts';
 import type { LiveSettings } from './live-settings.ts';
 import { isConsole, routingOf, withConsoleRoute } from './routing.ts';
 import type { Services } from './services.ts';
