@@ -22,10 +22,12 @@ interface Entry {
 
 /** A login takes milliseconds; whoever is younger may yet be done, and is not put out. */
 const YOUNG_MS = 1000;
+/** So many times the places of the one who comes are too many. */
+const MORE = 2;
 
 /**
  * Counts connections whose login is not settled. When there are too many, the one that has kept its place for longest is
- * closed: those who only hold places lose them to those who come to log in.
+ * closed: those who only hold places lose them to those who come to log in. In a flood of new ones, addresses share the places.
  */
 export class PendingConnections {
   readonly #limits: () => PendingLimits;
@@ -49,7 +51,8 @@ export class PendingConnections {
     const fromThere = this.#byAddress.get(address);
     if (fromThere !== undefined && fromThere.size >= maxPerAddress && !this.#evictOldest(fromThere))
       return null;
-    if (this.#all.size >= max && !this.#evictOldest(this.#all)) return null;
+    if (this.#all.size >= max && !this.#evictOldest(this.#all) && !this.#evictFromHeaviest(address))
+      return null;
     const entry: Entry = { address, sinceMs: this.#clock.monotonicMs(), close: () => undefined };
     this.#all.add(entry);
     this.#byAddress.set(address, (this.#byAddress.get(address) ?? new Set<Entry>()).add(entry));
@@ -64,6 +67,18 @@ export class PendingConnections {
   #evictOldest(among: ReadonlySet<Entry>): boolean {
     const [oldest] = among;
     if (oldest === undefined || this.#clock.monotonicMs() - oldest.sinceMs < YOUNG_MS) return false;
+    this.#remove(oldest);
+    oldest.close();
+    return true;
+  }
+
+  /** Where all are young, an address that holds many places gives one to an address that holds few. */
+  #evictFromHeaviest(address: string): boolean {
+    let heaviest = new Set<Entry>();
+    for (const entries of this.#byAddress.values()) if (entries.size > heaviest.size) heaviest = entries;
+    const own = this.#byAddress.get(address)?.size ?? 0;
+    const [oldest] = heaviest;
+    if (oldest === undefined || heaviest.size <= MORE * (own + 1)) return false;
     this.#remove(oldest);
     oldest.close();
     return true;

@@ -4,16 +4,18 @@ import { PendingConnections } from '../../../src/session/pending.ts';
 let nowMs = 0;
 let closed: string[] = [];
 let pending: PendingConnections;
+let limits = { max: 4, maxPerAddress: 2 };
 
 beforeEach(() => {
   nowMs = 0;
   closed = [];
+  limits = { max: 4, maxPerAddress: 2 };
   const clock = {
     now: () => new Date(),
     monotonicMs: () => nowMs,
     after: () => ({ cancel: () => undefined }),
   };
-  pending = new PendingConnections(() => ({ max: 4, maxPerAddress: 2 }), clock);
+  pending = new PendingConnections(() => limits, clock);
 });
 
 /** @returns the place, or null */
@@ -62,4 +64,14 @@ test('who has logged in holds no place and is not closed', () => {
   nowMs = 2000;
   take('c', '192.0.2.1');
   expect(closed).toEqual(['a']);
+});
+
+test('in a flood from a few addresses, one that comes from elsewhere finds a place', () => {
+  limits = { max: 12, maxPerAddress: 6 };
+  for (let n = 0; n < 40; n++) take(`flood ${n}`, `192.0.2.${n % 2}`);
+  expect(pending.total).toBe(12);
+  expect(closed).toEqual([]);
+  expect(take('good', '198.51.100.1')).not.toBeNull();
+  expect(closed).toEqual(['flood 0']);
+  expect(pending.total).toBe(12);
 });
