@@ -50,7 +50,7 @@ export interface RelaySide {
   cancel(key: CancelKey): Promise<boolean>;
   /**
    * Reads certificates, engines and their credentials as another configuration names them. Nothing changes before the answer
-   * is called; then all of it does.
+   * is called; the caller replaces the settings then, too.
    * @param certificates for a listener with TLS
    * @throws GatewayError or RequestError config.invalid
    */
@@ -120,7 +120,7 @@ interface Parts {
 
 function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => void): RelaySide {
   const { registry, supervisor, deadlines, tls, upstream } = parts;
-  const { ground, settings } = options;
+  const { ground } = options;
   const deps = sessionDeps(options, parts);
   return {
     get liveSessions() {
@@ -136,7 +136,6 @@ function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => v
       return () => {
         useCertificate?.();
         useEngines();
-        settings.replace(next);
       };
     },
     async drain(graceMs) {
