@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { UserView } from '../../../src/accounts/views.ts';
+import { Secret } from '../../../src/core/secret.ts';
+import type { Authentication } from '../../../src/tokens/authenticator.ts';
+import { generateToken, tokenDigest } from '../../../src/tokens/format.ts';
+import {
+  actorOf,
+  addUser,
+  codeOf,
+  createServices,
+  issueTo,
+  ORIGIN,
+  PASSWORD,
+  ROOT,
+  type TestServices,
+} from '../../support/services.ts';
+
+const HOUR_MS = 3_600_000;
+
+let services: TestServices;
+let ada: UserView;
+beforeAll(async () => {
+  services = await createServices('authenticator');
+  ada = await addUser(services, { email: 'ada@example.com', password: PASSWORD });
+});
+afterAll(() => services.drop());
+
+/** What the caller is, or why not. */
+function outcome(answer: Authentication): string {
+  return answer.ok ? `${answer.actor.name} by ${answer.actor.via}` : answer.reason;
+}
+
+const password = async (name: string, secret: Secret) =>
+  outcome(await services.authenticator.password(name, secret, ORIGIN));
+const bearer = async (secret: Secret, address = ORIGIN.address) =>
+  outcome(await services.authenticator.bearer(secret, { ...ORIGIN, address }));
+
+describe('a name with a secret', () => {
+  it.each<[string, () => [string, Secret], () => string]>([
+    ['the password', () => [ada.name, PASSWORD], () => `${ada.name} by password`],
+    [
+      'the password, by e-mail in any case',
+      () => ['ADA@example.com', PASSWORD],
+      () => `${ada.name} by password`,
+    ],
+    ['a wrong password', () => [ada.name, new Secret('not this one')], () => 'login.wrong_secret'],
+    ['an empty one', () => [ada.name, new Secret('')], () => 'login.empty_password'],
+    ['nobody’s name', () => ['nobody', PASSWORD], () => 'login.unknown_user'],
+    ['a name that no text column takes', () => ['a\0b', PASSWORD], () => 'login.unknown_user'],
+    ['a token user, with a password', () => ['$token', PASSWORD], () => 'login.not_a_token'],
+    ['a token that was never issued', () => [ada.name, generateToken('pat')], () => 'login.unknown_token'],
+  ])('%s', async (_what, given, expected) => {
+    const [name, secret] = given();
+    expect(await password(name, secret)).toBe(expected());
+  });
+
+  it('takes an own token for a password, and no other’s', async () => {
+    const bob = await addUser(services);
+    const { token, info } = await issueTo(services, ada);
+    expect(await password(ada.name, token)).toBe(`${ada.name} by token`);
+    expect(await password('token', token)).toBe(`${ada.name} by token`);
+    expect(await password(bob.name, token)).toBe('login.wrong_owner');
+    await services.tokens.revoke(ROOT, info.tid);
+    expect(await password(ada.name, token)).toBe('login.token_revoked');
+  });
+
+  it('is on record with the true reason, and without the secret', async () => {
+    const secret = new Secret('a very particular secret');
+    await password(ada.name, secret);
+    await services.audit.flush();
+    const [row] = await services.audit.list({ action: 'http.login', limit: 1 });
+    expect(row).toMatchObject({
+      outcome: 'refused',
+      reason: 'login.wrong_secret',
+      actor: { uid: ada.uid, name: ada.name, via: 'unproved', tid: null },
+      ...ORIGIN,
+    });
+    expect(JSON.stringify(row)).not.toContain(secret.reveal());
+  });
+});
+
+describe('a bearer', () => {
+  it('is a live token’s, from where that may be used', async () => {
+    const { token } = await issueTo(services, ada, { networks: ['192.0.2.0/24', '2001:db8::/32'] });
+    expect(await bearer(token)).toBe(`${ada.name} by token`);
+    expect(await bearer(token, '::ffff:192.0.2.9')).toBe(`${ada.name} by token`);
+    expect(await bearer(token, '2001:db8::1')).toBe(`${ada.name} by token`);
+    for (const address of ['192.0.3.1', '2001:db9::1', '', null]) {
+      expect(await bearer(token, address)).toBe('login.network_not_allowed');
+    }
+  });
+
+  it('that is refused is on record, with whose it was', async () => {
+    const { token, info } = await issueTo(services, ada);
+    await services.tokens.revoke(ROOT, info.tid);
+    expect(await bearer(token)).toBe('login.token_revoked');
+    await services.audit.flush();
+    const [row] = await services.audit.list({ action: 'http.bearer', limit: 1 });
+    expect(row).toMatchObject({
+      outcome: 'refused',
+      reason: 'login.token_revoked',
+      actor: { uid: ada.uid, name: ada.name, tid: info.tid },
+    });
+  });
+
+  it('is a session’s until that ends', async () => {
+    const { authenticator } = services;
+    const { token, expiresAt } = await authenticator.openSession(actorOf(ada), 'login');
+    expect(Math.round((expiresAt.getTime() - Date.now()) / HOUR_MS)).toBe(30);
+    expect(await bearer(token)).toBe(`${ada.name} by session`);
+    await authenticator.endSession(token, ORIGIN);
+    await authenticator.endSession(token, ORIGIN);
+    expect(await bearer(token)).toBe('login.unknown_token');
+    const rows = await services.audit.list({ action: 'http.logout', uid: ada.uid });
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({ actor: { name: ada.name, via: 'session' }, ...ORIGIN });
+  });
+
+  it('has the scopes of the token behind its session, and no others', async () => {
+    const { info } = await issueTo(services, ada, { scopes: ['tokens'] });
+    const opened = await services.authenticator.openSession(actorOf(ada, { tid: info.tid }), 'login');
+    const answer = await services.authenticator.bearer(opened.token, ORIGIN);
+    expect(answer).toMatchObject({ ok: true, actor: { tid: info.tid, scopes: ['tokens'], via: 'session' } });
+  });
+});
+
+describe('what was got for a token', () => {
+  const exchange = (tid: string) => services.authenticator.openSession(actorOf(ada, { tid }), 'exchange');
+
+  it('lives an hour, or as long as the token', async () => {
+    const long = await issueTo(services, ada);
+    const short = await issueTo(services, ada, { lifetime: { ms: HOUR_MS / 2 } });
+    const inMs = ({ expiresAt }: { expiresAt: Date }) => expiresAt.getTime() - Date.now();
+    expect(inMs(await exchange(long.info.tid)) / HOUR_MS).toBeCloseTo(1, 1);
+    expect((await exchange(short.info.tid)).expiresAt).toEqual(short.info.expiresAt);
+  });
+
+  it('is good as a wire password, too, and dies with the token', async () => {
+    const { info } = await issueTo(services, ada);
+    const { token } = await exchange(info.tid);
+    const onTheWire = async () => {
+      const found = await services.credentials.byToken(tokenDigest(token.reveal()));
+      return [found?.token.tid, found?.token.revokedAt === null];
+    };
+    expect(await onTheWire()).toEqual([info.tid, true]);
+    expect(await bearer(token)).toBe(`${ada.name} by session`);
+    await services.tokens.revoke(ROOT, info.tid);
+    expect(await onTheWire()).toEqual([info.tid, false]);
+    expect(await bearer(token)).toBe('login.token_revoked');
+    expect(await codeOf(exchange(info.tid))).toBe('request.unauthenticated');
+  });
+});
