@@ -11,6 +11,7 @@ import type { LastUsed } from '../tokens/last-used.ts';
 import type { PolicyService } from '../tokens/policy-service.ts';
 import type { TokenService } from '../tokens/service.ts';
 import type { Readiness } from './health.ts';
+import type { SignInProvider } from './web/sign-in-provider.ts';
 
 /** What the HTTP side works with; the composition root makes it. */
 export interface HttpDeps {
@@ -38,6 +39,8 @@ export interface HttpDeps {
   readonly gateway: GatewayDoor;
   /** Address of the web page as people see it; null: the listener's own. */
   readonly publicUrl: string | null;
+  /** Where people can sign in besides; null: nowhere. */
+  readonly provider: SignInProvider | null;
 }
 
 /** How SQL clients reach the gateway, for connection recipes. */

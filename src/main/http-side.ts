@@ -9,6 +9,7 @@ import { networkList } from '../core/networks.ts';
 import { createHttpApp } from '../http/app.ts';
 import type { Readiness } from '../http/health.ts';
 import { startHttp } from '../http/listen.ts';
+import type { SignInProvider } from '../http/web/sign-in-provider.ts';
 import { isLoopback } from '../core/address.ts';
 import { startMetrics } from '../observe/metrics-server.ts';
 import type { CertificateFiles } from './ground.ts';
@@ -96,9 +97,18 @@ async function listenHttp(
       exampleDatabase: exampleDatabase(config),
     },
     publicUrl: config.http.publicUrl,
+    provider: await providerOf(config),
   });
   const wanted = !isLoopback(listen.host);
   return startHttp(app, { listen, ...(wanted && tls !== null && { tls: readPair(tls) }) });
+}
+
+async function providerOf({ oauth }: Config): Promise<SignInProvider | null> {
+  const { issuer, clientId, clientSecret, scopes, userClaim } = oauth;
+  if (issuer === null || clientId === null) return null;
+  // Read by those alone who have a provider: it is much code.
+  const { createOpenidProvider } = await import('../http/web/openid-provider.ts');
+  return createOpenidProvider({ issuer, clientId, clientSecret, scopes, userClaim });
 }
 
 /** The first that is listed by name; the embedded engine has one of its own. */

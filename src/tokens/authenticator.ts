@@ -38,6 +38,8 @@ export interface Authenticator {
    * is wrong. Audited.
    */
   password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication>;
+  /** Somebody whom the operator's identity provider vouches for, by name or e-mail. Audited. */
+  vouched(nameOrEmail: string, origin: Origin): Promise<Authentication>;
   /** A personal access token or a session token. Refusals are audited. Failures are told apart before any round trip where the shape shows them. */
   bearer(secret: Secret, origin: Origin): Promise<Authentication>;
   /** @param lifetimeMs when left out, by kind: 30 h, 1 h, 12 h */

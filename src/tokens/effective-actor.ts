@@ -6,7 +6,7 @@ import type { Origin } from './service.ts';
 export function effectiveActor(
   account: Pick<AccountCredentials, 'uid' | 'name' | 'privileges'>,
   by: {
-    readonly via: 'password' | 'token' | 'session';
+    readonly via: 'password' | 'token' | 'session' | 'oauth';
     readonly token: Pick<TokenCredential, 'tid' | 'scopes'> | null;
     readonly origin: Origin;
   },

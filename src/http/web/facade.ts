@@ -13,6 +13,7 @@ import { connectScreen } from './screens/connect.ts';
 import { endSessionsScreen } from './screens/end-sessions.ts';
 import { myTokensScreen } from './screens/my-tokens.ts';
 import { newTokenScreen } from './screens/new-token.ts';
+import { providerSignIn } from './screens/provider-sign-in.ts';
 import { revokeScreens } from './screens/revoke.ts';
 import { rotateScreen } from './screens/rotate.ts';
 import { signInScreens } from './screens/sign-in.ts';
@@ -47,6 +48,7 @@ export function web(deps: HttpDeps, callers: Callers, signIn: SignIn): Facade {
   routes.route('/', assets.routes);
   caDownload(routes, shared);
   signInScreens(routes, shared);
+  if (deps.provider !== null) providerSignIn(routes, shared, deps.provider);
   myTokensScreen(routes, shared);
   newTokenScreen(routes, shared);
   revokeScreens(routes, shared);

@@ -18,6 +18,8 @@ export interface Visit {
   readonly key: string;
   /** Whether the password was given a short while ago. */
   readonly fresh: boolean;
+  /** Where the visitor may sign in again in place of giving the password; null: nowhere. */
+  readonly provider: string | null;
   /** Came with a token in place of a password: may look, but make nothing. */
   readonly byToken: boolean;
 }
@@ -47,7 +49,14 @@ export async function findVisit(c: Context<HttpEnv>, web: Web): Promise<Visit | 
     if (openedAt === null) return null;
     const byToken = actor.tid !== null;
     const fresh = !byToken && web.deps.clock.now().getTime() - openedAt.getTime() < FRESH_MS;
-    return { caller: actor, session, key: formKey(session), fresh, byToken };
+    return {
+      caller: actor,
+      session,
+      key: formKey(session),
+      fresh,
+      byToken,
+      provider: web.deps.provider?.name ?? null,
+    };
   } catch (error) {
     if (failureOf(error).status === 401) return null;
     throw error;
@@ -70,14 +79,17 @@ export async function enter(c: Context<HttpEnv>, web: Web, caller: Caller): Prom
   const secure = isSecure(c, web.publicUrl);
   const before = readSession(c, secure);
   const { token } = await web.deps.authenticator.openSession(caller, 'web');
-  if (before !== null) await web.deps.authenticator.endSession(before);
+  if (before !== null) {
+    await web.deps.authenticator.endSession(before, originOf(c, web.deps.trustedProxies));
+  }
   writeSession(c, token, secure);
   const byToken = caller.tid !== null;
-  return { caller, session: token, key: formKey(token), fresh: !byToken, byToken };
+  const provider = web.deps.provider?.name ?? null;
+  return { caller, session: token, key: formKey(token), fresh: !byToken, byToken, provider };
 }
 
 export async function leave(c: Context<HttpEnv>, web: Web): Promise<void> {
-  await web.deps.authenticator.endSession(c.get('visit').session);
+  await web.deps.authenticator.endSession(c.get('visit').session, originOf(c, web.deps.trustedProxies));
   dropSession(c, isSecure(c, web.publicUrl));
 }
 

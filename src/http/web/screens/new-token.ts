@@ -150,7 +150,7 @@ function formView({ visit, user, policy, form, errors, now }: Data): Html {
         })}
         ${scopeFields(form)}
       </details>
-      ${passwordAgain(visit, errors)}
+      ${passwordAgain(visit, errors, PATH)}
       <div class="buttons">
         <button class="primary">Generate token</button>
         ${action({ href: '/tokens', text: 'Cancel', kind: 'quiet' })}

@@ -108,7 +108,7 @@ function view(question: Question, visit: Visit): Html {
       whyNot === null
         ? html`<form method="post" action="/tokens/${token.tid}/rotate">
             ${keyField(visit)} ${hidden('once', randomUUID())} ${overlapField(question)}
-            ${passwordAgain(visit, errors)}
+            ${passwordAgain(visit, errors, `/tokens/${token.tid}/rotate`)}
             <div class="buttons"><button class="primary">Rotate token</button> ${cancel}</div>
           </form>`
         : html`<p class="notice warn">${whyNot}</p>

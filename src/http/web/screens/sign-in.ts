@@ -5,10 +5,12 @@ import type { HttpContext, HttpEnv } from '../../env.ts';
 import { failureOf } from '../../failure.ts';
 import { originOf } from '../../origin.ts';
 import { readForm } from '../form.ts';
+import { link } from '../link.ts';
 import { localPath } from '../local-path.ts';
+import type { SignInProvider } from '../sign-in-provider.ts';
 import { demandSameSite } from '../same-site.ts';
 import { errorSummary, field, hidden, type FieldError } from '../ui/form.ts';
-import { html, type Html } from '../ui/html.ts';
+import { html, NOTHING, type Html } from '../ui/html.ts';
 import { openPage } from '../ui/layout.ts';
 import { enter, findVisit, leave, postedForm, signedIn } from '../visit.ts';
 import type { Web } from '../web.ts';
@@ -28,7 +30,7 @@ export function signInScreens(routes: Hono<HttpEnv>, web: Web): void {
     const next = localPath(c.req.query('next'), HOME);
     if ((await findVisit(c, web)) !== null) return c.redirect(next, 303);
     const note = c.req.query('done') === 'signed-out' ? 'You are signed out.' : null;
-    return show(c, web, { next, name: '', note, errors: [] });
+    return signInPage(c, web, { next, name: '', note, errors: [] });
   });
 
   routes.post('/sign-in', async (c) => {
@@ -37,7 +39,7 @@ export function signInScreens(routes: Hono<HttpEnv>, web: Web): void {
     const [name, secret] = [form.text('name'), form.secret('password')];
     const next = localPath(form.text('next'), HOME);
     const refuse = (status: ContentfulStatusCode, errors: readonly FieldError[]) =>
-      show(c, web, { next, name, note: null, errors }, status);
+      signInPage(c, web, { next, name, note: null, errors }, status);
     const missing = [
       ...(name === '' ? [{ field: 'name', message: 'Enter your user name or e-mail.' }] : []),
       ...(secret.isEmpty ? [{ field: 'password', message: 'Enter your password or a token.' }] : []),
@@ -64,11 +66,17 @@ export function signInScreens(routes: Hono<HttpEnv>, web: Web): void {
   });
 }
 
-function show(c: HttpContext, web: Web, view: View, status: ContentfulStatusCode = 200): Promise<Response> {
-  return openPage(c, web, { title: 'Sign in', body: body(view), status });
+/** The form, also as the answer to an attempt that failed. */
+export function signInPage(
+  c: HttpContext,
+  web: Web,
+  view: View,
+  status: ContentfulStatusCode = 200,
+): Promise<Response> {
+  return openPage(c, web, { title: 'Sign in', body: body(view, web.deps.provider), status });
 }
 
-function body({ next, name, note, errors }: View): Html {
+function body({ next, name, note, errors }: View, provider: SignInProvider | null): Html {
   return html`<div class="narrow">
     <h1>Sign in</h1>
     <p class="intro">Tokens for SQL and BI tools, and what they are used for.</p>
@@ -96,5 +104,12 @@ function body({ next, name, note, errors }: View): Html {
       })}
       <button class="primary wide">Sign in</button>
     </form>
+    ${
+      provider === null
+        ? NOTHING
+        : html`<a class="button plain wide" href="${link('/sign-in/provider', { next })}"
+            >Sign in with ${provider.name}</a
+          >`
+    }
   </div>`;
 }

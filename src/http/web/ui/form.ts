@@ -1,3 +1,4 @@
+import { link } from '../link.ts';
 import type { Visit } from '../visit.ts';
 import { html, NOTHING, type Html } from './html.ts';
 
@@ -175,16 +176,25 @@ export function errorSummary(errors: readonly FieldError[]): Html {
   </div>`;
 }
 
-/** Asks for the password when it was not given lately. */
-export function passwordAgain({ fresh }: Pick<Visit, 'fresh'>, errors: readonly FieldError[]): Html {
+/**
+ * Asks for the password when it was not given lately.
+ * @param here where to come back to from the identity provider, for those who have no password
+ */
+export function passwordAgain(
+  { fresh, provider }: Pick<Visit, 'fresh' | 'provider'>,
+  errors: readonly FieldError[],
+  here = '/tokens',
+): Html {
   if (fresh) return NOTHING;
+  const again = link('/sign-in/provider', { again: 'yes', next: here });
   return field({
     name: 'password',
     label: 'Your password',
     type: 'password',
     required: true,
     autocomplete: 'current-password',
-    hint: 'Asked for again because you signed in more than ten minutes ago.',
+    hint: html`Asked for again because you signed in more than ten minutes ago.
+    ${provider === null ? NOTHING : html`Or <a href="${again}">sign in again with ${provider}</a>.`}`,
     errors,
   });
 }

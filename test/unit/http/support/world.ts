@@ -93,6 +93,7 @@ export async function startWorld(prefix: string, clock: Clock = systemClock): Pr
       exampleDatabase: 'demo',
     },
     publicUrl: null,
+    provider: null,
   };
   const listener = await startHttp(createHttpApp(deps), { listen: { host: '127.0.0.1', port: 0 } });
   const call = clientOf(listener.url);
