@@ -1,5 +1,6 @@
 import { sql } from 'kysely';
 import { RequestError } from '../core/errors.ts';
+import { isUuid } from '../core/uuid.ts';
 import type { AccountDeps } from './account-deps.ts';
 import type { Actor } from './actor.ts';
 import { demandPrivilege } from './permission.ts';
@@ -45,13 +46,13 @@ const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 function cursorName(cursor: string | null | undefined): string {
   return Buffer.from(cursor ?? '', 'base64url')
     .toString()
-    .slice(UUID_LENGTH);
+    .slice(UUID_LENGTH)
+    .replaceAll('\0', '');
 }
 
 function cursorUid(cursor: string | null | undefined): string {
   if (cursor === null || cursor === undefined) return BEFORE_ALL;
   const uid = Buffer.from(cursor, 'base64url').toString().slice(0, UUID_LENGTH);
-  if (!/^[0-9a-f-]{36}$/.test(uid))
-    throw new RequestError('request.invalid', 'That is no cursor of this list.');
+  if (!isUuid(uid)) throw new RequestError('request.invalid', 'That is no cursor of this list.');
   return uid;
 }

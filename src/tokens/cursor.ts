@@ -14,7 +14,11 @@ const CursorShape = z.discriminatedUnion('sort', [
   z.object({
     sort: z.enum(['label', 'owner']),
     direction: z.enum(['asc', 'desc']),
-    key: z.string().max(1000),
+    // PostgreSQL's text holds no NUL.
+    key: z
+      .string()
+      .max(1000)
+      .regex(/^[^\0]*$/),
     tid: z.uuid(),
   }),
 ]);

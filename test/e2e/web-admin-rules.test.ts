@@ -43,9 +43,15 @@ describeWith('chromium', 'users, privileges and the policy, as administrators ch
     const { client } = await connected(world, name, 'long enough');
     await client.end();
 
+    await page.getByLabel(/^Databases/).fill(`a b, c\n${world.gateway.engine.name}\n`);
     await page.getByLabel(/^E-mail/).fill(`${name}@example.com`);
     await page.getByRole('button', { name: 'Save' }).click();
     await page.getByRole('status').getByText('Saved.').waitFor();
+    // Once more: what the form shows is what it was given.
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByRole('status').getByText('Saved.').waitFor();
+    const saved = await world.gateway.services.accounts.getUser(ACTOR, { name });
+    expect(saved.databases).toEqual(['a b, c', world.gateway.engine.name]);
 
     await page.getByRole('link', { name: 'Set password…' }).click();
     const question = script ? page.getByRole('dialog') : page.locator('main');

@@ -231,6 +231,39 @@ describeWith('chromium', 'sessions, audit and overview, and who may see what', (
     await close();
   });
 
+  it('answers addresses and forms that make no sense with what is wrong, or as if it were not there', async () => {
+    const { page, close } = await world.tabOf(world.root);
+    const cursor = (text: string) => Buffer.from(text).toString('base64url');
+    const byLabel = cursor(
+      JSON.stringify({ sort: 'label', direction: 'asc', key: '\0', tid: world.ned.uid }),
+    );
+    for (const [path, status] of [
+      ['/admin/tokens?sort=x&dir=y&size=7&view=z&quick=q&createdFrom=2026-02-31&owner=%00', 200],
+      [`/admin/tokens?sort=label&dir=asc&cursor=${byLabel}`, 400],
+      ['/admin/tokens?cursor=x', 400],
+      ['/admin/tokens?createdFrom=0000-01-01&expiresTo=9999-12-31&q=%00%25', 200],
+      ['/admin/tokens.csv?owner=nobody', 404],
+      ['/admin/users?q=%00&view=x', 200],
+      [`/admin/users?cursor=${cursor('-'.repeat(36))}`, 400],
+      [`/admin/users?cursor=${cursor(`${world.ned.uid}\0`)}`, 200],
+      ['/admin/users/%00', 404],
+      ['/admin/users/x/disable', 404],
+      ['/admin/groups/x', 404],
+      ['/admin/privileges/take?privilege=x', 400],
+      ['/admin/sessions?uid=x&before=999999999999999.x&q=%00%5C', 200],
+      [`/admin/sessions?before=999999999999999.${world.ned.uid}`, 200],
+      ['/admin/audit?action=x&outcome=y&from=z&before=999999999999999&actor=%00', 200],
+      ['/admin/nothing', 404],
+    ] as const) {
+      expect([path, (await page.request.get(path)).status()]).toEqual([path, status]);
+    }
+    await page.goto('/admin/policy');
+    for (const fields of [{}, { version: 'x' }, { version: '0', maxLifetimeMs: '9e99 days' }]) {
+      expect((await post(page, '/admin/policy', fields)).status()).toBe(400);
+    }
+    await close();
+  });
+
   it('believes no form that is not from a page of this session', async () => {
     const { page, close } = await world.tabOf(world.root);
     const paths = [

@@ -136,6 +136,16 @@ describe('what a list shows', () => {
     ['a negative offset', { offset: -1 }],
     ['a far offset', { offset: 100_001 }],
     ['a made-up cursor', { cursor: 'x' }],
+    [
+      'a cursor with a NUL',
+      {
+        sort: 'label',
+        direction: 'asc',
+        cursor: Buffer.from(
+          JSON.stringify({ sort: 'label', direction: 'asc', key: '\0', tid: randomUUID() }),
+        ).toString('base64url'),
+      },
+    ],
     ['a cursor with other contents', { cursor: Buffer.from('{"sort":"createdAt"}').toString('base64url') }],
     ['no uid', { owner: 'ada' }],
     ['no uid of a creator', { createdBy: "' or true" }],

@@ -4,7 +4,6 @@ import { columnChart, key, type Part, type Series } from '../../ui/chart.ts';
 import { html, type Html } from '../../ui/html.ts';
 import { empty } from '../../ui/parts.ts';
 import { table } from '../../ui/table.ts';
-import { HOURS } from './overview.ts';
 
 interface Kind {
   readonly name: string;
@@ -15,6 +14,9 @@ interface Hour {
   readonly from: Date;
   readonly parts: readonly Part[];
 }
+
+/** How far back the chart goes. */
+export const HOURS = 24;
 
 const METHOD_SERIES = ['s1', 's2', 's3', 's4'] as const;
 

@@ -9,7 +9,7 @@ import { page } from '../../ui/layout.ts';
 import { heading } from '../../ui/parts.ts';
 import type { Visit } from '../../visit.ts';
 import type { Web } from '../../web.ts';
-import { loginsCard } from './overview-logins.ts';
+import { HOURS, loginsCard } from './overview-logins.ts';
 import { tokensCard } from './overview-tokens.ts';
 import { QUICK, QUICK_NAMES, type QuickName } from './token-report-query.ts';
 
@@ -24,7 +24,6 @@ interface Data {
 }
 
 const PATH = '/admin';
-export const HOURS = 24;
 
 /** `/admin`: how many log in and how, who is connected, and which tokens want attention. */
 export function overviewScreen(routes: Hono<HttpEnv>, web: Web): void {

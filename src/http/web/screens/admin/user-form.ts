@@ -15,8 +15,17 @@ export function profileOf(form: Form): Profile & UserPatch {
     displayName: form.optional('displayName'),
     engineRole: form.optional('engineRole'),
     defaultDatabase: form.optional('defaultDatabase'),
-    databases: form.words('databases'),
+    databases: namesOf(form.text('databases')),
   };
+}
+
+/** A database's name may hold blanks and commas, but no line's end. */
+function namesOf(text: string): readonly string[] | null {
+  const names = text
+    .split(/[\r\n]+/)
+    .map((name) => name.trim())
+    .filter((name) => name !== '');
+  return names.length === 0 ? null : names;
 }
 
 /** @param form what was sent; null: what the user has */
@@ -28,7 +37,7 @@ export function profileFields(
   const value = (name: keyof Profile): string => {
     if (form !== null) return form.text(name);
     const had = user?.[name] ?? '';
-    return typeof had === 'string' ? had : had.join(', ');
+    return typeof had === 'string' ? had : had.join('\n');
   };
   return html`${field({ name: 'displayName', label: 'Display name', value: value('displayName'), maxLength: 255, errors })}
   ${field({
@@ -61,7 +70,8 @@ export function profileFields(
     name: 'databases',
     label: 'Databases',
     value: value('databases'),
-    hint: 'Divided by commas. Left empty: any.',
+    lines: 3,
+    hint: 'One on each line. Left empty: any.',
     errors,
   })}`;
 }
