@@ -128,7 +128,7 @@ describe('memory', () => {
         socket.once('data', () => socket.write(Buffer.concat([message('R', '\0\0\0\0'), message('Z', 'I')])));
       }).listen(0, '127.0.0.1');
       await once(engine, 'listening');
-      const child = runScript('bench/targets/relay-process.ts', [
+      const child = runScript('test/support/relay-process.ts', [
         '127.0.0.1',
         String((engine.address() as AddressInfo).port),
       ]);
