@@ -2,13 +2,17 @@ import type { TransportSink } from '../wire/transport.ts';
 
 /**
  * The place of a transport's sink. While it is empty, or while bytes that were read earlier still wait, what happens is
- * kept, so that the next sink sees everything in order.
+ * kept, so that the next sink sees everything in order. That the peer ended or that the connection is gone stays true: each
+ * sink is told, also one that comes after another was.
  */
 export class SinkSlot {
   #sink: TransportSink | null = null;
   readonly #waiting: Buffer[] = [];
-  #endKept = false;
-  #closeKept: { readonly error: Error | null } | null = null;
+  #ended = false;
+  #closed: { readonly error: Error | null } | null = null;
+  /** Of the present sink. */
+  #toldEnd = false;
+  #toldClose = false;
 
   /** @param head bytes that were read before the transport was made */
   constructor(head?: Buffer) {
@@ -21,6 +25,8 @@ export class SinkSlot {
 
   set sink(sink: TransportSink | null) {
     this.#sink = sink;
+    this.#toldEnd = false;
+    this.#toldClose = false;
   }
 
   /** Whether bytes wait that must reach a sink before anything newly read. */
@@ -33,19 +39,19 @@ export class SinkSlot {
     this.#waiting.push(chunk);
   }
 
-  /** Hands waiting bytes, then a kept end and close, to the sink for as long as `flowing` says so. */
+  /** Hands waiting bytes to the sink for as long as `flowing` says so; then tells of an end and a close. */
   deliver(flowing: () => boolean): void {
     while (this.#sink !== null && flowing()) {
       const chunk = this.#waiting.shift();
       if (chunk === undefined) break;
       this.#sink.data(chunk, 'owned');
     }
-    this.#deliverKept();
+    this.#tell();
   }
 
   end(): void {
-    this.#endKept = true;
-    this.#deliverKept();
+    this.#ended = true;
+    this.#tell();
   }
 
   drain(): void {
@@ -53,19 +59,22 @@ export class SinkSlot {
   }
 
   close(error: Error | null): void {
-    this.#closeKept = { error };
-    this.#deliverKept();
+    this.#closed = { error };
+    this.#tell();
   }
 
-  #deliverKept(): void {
-    if (this.#endKept && this.#sink !== null && !this.hasWaiting) {
-      this.#endKept = false;
-      this.#sink.end();
+  #tell(): void {
+    const sink = this.#sink;
+    if (sink === null || this.hasWaiting) return;
+    if (this.#ended && !this.#toldEnd) {
+      this.#toldEnd = true;
+      sink.end();
+      // a sink that it put in its place is told in its own time
+      if (this.#sink !== sink) return;
     }
-    if (this.#closeKept !== null && this.#sink !== null && !this.hasWaiting) {
-      const { error } = this.#closeKept;
-      this.#closeKept = null;
-      this.#sink.close(error);
+    if (this.#closed !== null && !this.#toldClose) {
+      this.#toldClose = true;
+      sink.close(this.#closed.error);
     }
   }
 }

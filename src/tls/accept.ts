@@ -23,6 +23,8 @@ export function acceptTls(socket: Socket, identity: TlsIdentity): Promise<TLSSoc
     const onClose = (): void => reject(handshakeFailed(failure));
     // the raw socket may be half-open, but half a handshake is none
     const onEnd = (): void => void encrypted.destroy();
+    // one that ended before its bytes were handed on will not say so again
+    socket.once('end', onEnd);
     // A TLSSocket without a tls.Server reports what breaks it by this event alone, also later, and does not close by itself.
     encrypted.on('_tlsError', (error: Error) => {
       failure = error;
@@ -36,6 +38,7 @@ export function acceptTls(socket: Socket, identity: TlsIdentity): Promise<TLSSoc
     encrypted.once('secure', () => {
       encrypted.off('close', onClose);
       encrypted.off('end', onEnd);
+      socket.off('end', onEnd);
       resolve(encrypted);
     });
   });

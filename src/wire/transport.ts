@@ -20,7 +20,7 @@ export interface TransportSink {
   end(): void;
   /** An earlier `write` answered false, and what was queued has been taken by the kernel. */
   drain(): void;
-  /** The connection is gone in both directions. Called once, with what broke it, or null. */
+  /** The connection is gone in both directions. Called once for each sink, with what broke it, or null. */
   close(error: Error | null): void;
 }
 
@@ -29,7 +29,10 @@ export interface Transport {
   readonly encrypted: boolean;
   /** True when a chunk is not looked at any more once `write` has answered true. */
   readonly writesAtOnce: boolean;
-  /** Replaces the sink. Events that come while no sink is set are kept and given to the next one. */
+  /**
+   * Replaces the sink. Bytes that come while no sink is set are kept and given to the next one. Each new sink is told, after
+   * this call, that the peer has ended or that the connection is gone.
+   */
   setSink(sink: TransportSink | null): void;
   /**
    * Never throws; what is written to a closed connection is dropped.

@@ -1,5 +1,8 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { connect as tlsConnect } from 'node:tls';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import { queryOne, withClient } from '../support/query.ts';
@@ -27,6 +30,19 @@ describe('a gateway in this process', () => {
       });
       expect(database).toBe(gateway.engine.name);
     }
+  });
+
+  test('does not keep a session for a client that closed with its last message of the login', async () => {
+    const ida = await gateway.addUser('ida');
+    const { token } = await gateway.issueToken(ida);
+    const before = gateway.logged().length;
+    for (let i = 0; i < 20; i += 1) await leaveAfterToken(gateway, token);
+    await vi.waitFor(() => {
+      const said = gateway.logged().slice(before);
+      const count = (text: string): number => said.filter(({ msg }) => msg === text).length;
+      expect(count('session ended') + count('client left')).toBe(count('login'));
+      expect(count('login')).toBe(20);
+    }, 10_000);
   });
 
   test('writes a log in which no secret is', async () => {
@@ -75,3 +91,22 @@ test.each(['1', '2'])(
     }
   },
 );
+
+/** Logs in with a token over TLS, and sends close_notify and FIN right behind it. */
+async function leaveAfterToken(gateway: TestGateway, token: string): Promise<void> {
+  const { host, port } = gateway.info.postgres;
+  const socket = connect({ host, port });
+  socket.write(Buffer.from('0000000804d2162f', 'hex'));
+  const [answer] = (await once(socket, 'data')) as [Buffer];
+  expect(answer.toString()).toBe('S');
+  const encrypted = tlsConnect({ socket, rejectUnauthorized: false });
+  const startup = Buffer.from('....\0\x03\0\0user\0$token\0\0', 'latin1');
+  startup.writeInt32BE(startup.length);
+  encrypted.write(startup);
+  await once(encrypted, 'data');
+  const password = Buffer.from(`p....${token}\0`, 'latin1');
+  password.writeInt32BE(password.length - 1, 1);
+  encrypted.resume();
+  encrypted.end(password);
+  await once(encrypted, 'close');
+}

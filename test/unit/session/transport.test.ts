@@ -62,6 +62,25 @@ describe.each(transportKinds)('a transport %s', (kind) => {
     await notes.untilEvent('close');
   });
 
+  test('tells each sink that the peer ended and that the connection is gone, also a later one', async () => {
+    const { transport, peer } = await pairOf(kind);
+    const [first, second, third] = [new Notes(), new Notes(), new Notes()];
+    transport.setSink(first);
+    transport.resume();
+    peer.end('last words');
+    await first.untilEvent('end');
+    transport.pause();
+    transport.setSink(second);
+    await second.untilEvent('end');
+    expect(second.bytes.length).toBe(0);
+    transport.destroy();
+    await second.untilEvent('close');
+    transport.setSink(third);
+    await third.untilEvent('close');
+    expect(third.events).toEqual(['end', 'close']);
+    expect(first.events).toEqual(['end']);
+  });
+
   test('keeps what happens while it has no sink', async () => {
     const { transport, peer } = await pairOf(kind);
     transport.resume();
