@@ -8,8 +8,9 @@ import { networkList } from '../core/networks.ts';
 import type { Config } from '../config/config.ts';
 import { login } from '../login/login.ts';
 import { createOauthVerifier, type OauthVerifier } from '../login/oauth-verifier.ts';
+import type { LoginClient } from '../login/types.ts';
 import { createSessionMetrics, type SessionMetrics } from '../observe/session-metrics.ts';
-import { admit } from '../session/admit.ts';
+import { admit, type Admitted } from '../session/admit.ts';
 import { cancelForwarded, cancelHere, type CancelDeps, type CancelKey } from '../session/cancel.ts';
 import { Deadlines } from '../session/deadline.ts';
 import { draining } from '../session/endings.ts';
@@ -17,6 +18,7 @@ import { createJournal } from '../session/journal.ts';
 import { SessionRegistry } from '../session/registry.ts';
 import { runSession, type SessionDeps } from '../session/run.ts';
 import { Supervisor } from '../session/supervisor.ts';
+import { Turns } from '../session/turns.ts';
 import { createTransports, type Transports } from '../session/transports.ts';
 import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
 import type { Upstream } from '../upstream/open.ts';
@@ -167,6 +169,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   const { credentials, hasher } = services;
   const { throttle } = group;
   const loginDeps = { credentials, hasher, method, tokenUsers, throttle, clock, ...oauthOf(settings, clock) };
+  const turns = new Turns(clock);
   const trustedProxies = remembered((networks: readonly string[]) => networkList(networks));
   return {
     admit: (socket, deadline) => {
@@ -178,6 +181,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
         firstByteTimeoutMs: loginSettings.firstByteTimeout,
         deadline: deadline.signal,
         makeTransport: parts.transports,
+        turns,
         clock,
         log,
         onRefused: (refusal) => journal.refusedAtTheDoor(refusal),
@@ -189,7 +193,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
     },
     login(admitted) {
       capacity.checkMemory();
-      return login(admitted, loginDeps);
+      return login(inTurns(admitted, turns), loginDeps);
     },
     route: (principal, startup) => upstream.route(startup.database, principal),
     upstream,
@@ -199,6 +203,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
     supervisor,
     journal,
     newDeadline: () => deadlines.start(),
+    turns,
     async notice(principal) {
       const wanted = settings.current.notices.loginExpiry;
       if (!wanted || (principal.token?.expiresAt ?? null) === null) return NO_NOTICE;
@@ -208,6 +213,16 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
     clock,
     log,
   };
+}
+
+/** Each message of a client who logs in is dealt with in a turn of its own. */
+function inTurns(admitted: Admitted, turns: Turns): LoginClient {
+  const next: LoginClient['reader']['next'] = async (options) => {
+    const message = await admitted.reader.next(options);
+    await turns.take();
+    return message;
+  };
+  return { ...admitted, reader: { next } };
 }
 
 function shuttingDown(): GatewayError {

@@ -9,6 +9,7 @@ import type { MessageReader } from '../wire/message-reader.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
 import type { Peer } from './peer.ts';
+import type { Turns } from './turns.ts';
 
 /** What the handshake settled that login and audit want to know. */
 export interface TlsInfo {
@@ -69,6 +70,8 @@ export interface AdmitOptions {
     plain(socket: Socket): Transport;
     tls(socket: TLSSocket): Transport;
   };
+  /** Taken before each step that costs something. */
+  readonly turns: Turns;
   readonly clock: Clock;
   readonly log: Log;
   /** Called for each client that was sent away; not for those who left without a word. */

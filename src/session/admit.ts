@@ -55,6 +55,7 @@ export async function admit(socket: Socket, options: AdmitOptions): Promise<Admi
 async function open(attempt: Attempt): Promise<Admitted | CancelAsked> {
   const { opening, options } = attempt;
   await attempt.firstByte();
+  await options.turns.take();
   if (addressIn(attempt.peer.address, options.trustedProxies)) {
     attempt.peer = await readProxyHeader(opening, attempt.peer);
   }
@@ -97,7 +98,11 @@ async function openOverTls(
   identity: TlsIdentity,
   how: 'direct' | 'requested',
 ): Promise<Admitted | CancelAsked> {
-  const encrypted = await acceptTls(attempt.opening.release(), identity).catch(silently);
+  await attempt.options.turns.take();
+  const socket = attempt.opening.release();
+  // one that closed meanwhile would never say so again
+  if (socket.destroyed) throw new SilentClose(null);
+  const encrypted = await acceptTls(socket, identity).catch(silently);
   const transport = attempt.encrypt(encrypted);
   // ALPN keeps a client that was lured here from another protocol's server from going on; src/backend/libpq/be-secure-openssl.c
   if (how === 'direct' && encrypted.alpnProtocol !== ALPN_PROTOCOL) {

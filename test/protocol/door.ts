@@ -12,6 +12,7 @@ import {
   type CancelAsked,
   type Refusal,
 } from '../../src/session/admit.ts';
+import { Turns } from '../../src/session/turns.ts';
 import { createTransports } from '../../src/session/transports.ts';
 import { developmentTls, type DevelopmentTls } from '../../src/tls/development.ts';
 import { loadServerTls, type ServerTls } from '../../src/tls/server-tls.ts';
@@ -53,6 +54,7 @@ export async function openDoor(overrides: DoorOptions = {}): Promise<Door> {
   const options = {
     ...{ tls, tlsMode: 'require', firstByteTimeoutMs: 60_000, deadline: new AbortController().signal, log },
     ...{ clock: systemClock, makeTransport: createTransports(), trustedProxies: networks(overrides.trusted) },
+    turns: new Turns(systemClock),
     onRefused: (refusal: Refusal) => void refusals.push(refusal),
     ...overrides,
   } satisfies AdmitOptions;
