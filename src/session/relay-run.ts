@@ -33,6 +33,7 @@ export class RelayRun implements Relay {
   #lastActivityMs: number;
   #phase: Phase = 'open';
   #frozen = false;
+  #untouched = true;
   /** Messages of ours that wait for the engine's next boundary. */
   #insertions: Buffer[] = [];
   /** To be called once, at the end of what the engine is at work on. */
@@ -178,6 +179,7 @@ export class RelayRun implements Relay {
 
   /** @returns true to keep the chunk */
   #forward(from: Transport, to: Transport, chunk: Buffer, length: number, tenure: Tenure): boolean {
+    this.#untouched = false;
     const part = length === chunk.length ? chunk : chunk.subarray(0, length);
     const asItIs = tenure === 'owned' || (tenure === 'lent' && to.writesAtOnce);
     if (asItIs ? to.write(part) : to.writeCopy(part)) return false;
@@ -276,6 +278,7 @@ export class RelayRun implements Relay {
       cause,
       engineReusable: closedBy === 'client' && this.#engineReusable(),
       parametersChanged: this.#progress.parametersChanged,
+      untouched: this.#untouched,
       bytesFromClient: this.bytesFromClient,
       bytesFromEngine: this.bytesFromEngine,
     };

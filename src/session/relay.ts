@@ -55,6 +55,8 @@ export interface RelayEnd {
   readonly engineReusable: boolean;
   /** The engine sent ParameterStatus during the session. */
   readonly parametersChanged: boolean;
+  /** Not a byte was passed on, in either direction. */
+  readonly untouched: boolean;
   readonly bytesFromClient: number;
   readonly bytesFromEngine: number;
 }

@@ -19,6 +19,7 @@ import { placesOf, type Places, type SessionLimits } from './places.ts';
 import type { LiveSession, SessionRegistry } from './registry.ts';
 import { relay, type RelayEnd } from './relay.ts';
 import type { Supervisor } from './supervisor.ts';
+import type { Turns } from './turns.ts';
 
 export interface SessionDeps {
   readonly admit: (socket: Socket, deadline: Deadline) => Promise<Admitted | CancelAsked | null>;
@@ -32,6 +33,8 @@ export interface SessionDeps {
   readonly supervisor: Supervisor;
   readonly journal: Journal;
   readonly newDeadline: () => Deadline;
+  /** Those of everyone who logs in. */
+  readonly turns: Turns;
   /** A NoticeResponse for this principal's greeting, or empty. */
   readonly notice: (principal: Principal) => Promise<Buffer>;
   readonly clock: Clock;
@@ -113,6 +116,7 @@ async function serveProved(
     const { signal } = progress.deadline;
     const { address } = admitted.peer;
     const engine = await deps.upstream.open(principal, admitted.startup, route, signal, address);
+    await deps.turns.take();
     progress.deadline.clear();
     progress.settled();
     const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);
@@ -186,6 +190,7 @@ async function release(session: LiveSession, end: RelayEnd, deps: SessionDeps): 
   if (abandoned) await deps.upstream.cancel(session.engine);
   deps.upstream.giveBack(session.engine, {
     reusable: end.engineReusable,
+    untouched: end.untouched,
     parametersChanged: end.parametersChanged,
   });
 }

@@ -36,6 +36,8 @@ export interface EngineSession {
 export interface GivenBack {
   /** The engine's last message was ReadyForQuery `I`, nothing is in flight and nothing unknown was sent. */
   readonly reusable: boolean;
+  /** The client sent nothing, and the engine said nothing: there is nothing to reset. False when left out. */
+  readonly untouched?: boolean;
   /**
    * Whether the engine sent ParameterStatus during the session. Left out means that it may have: the values are then asked
    * for again before the session is lent once more.

@@ -41,6 +41,7 @@ export async function openPhysical(
       openedAtMs: deps.clock.monotonicMs(),
       greeting: opened.greeting,
       cancels: new Set(),
+      cancelled: false,
     };
   } catch (error) {
     deps.counters.add(request.engine.name, 'failed');

@@ -20,6 +20,8 @@ export interface Physical {
   greeting: Greeting;
   /** Cancel requests on their way: each settles with whether the engine has dealt with it. */
   readonly cancels: Set<Promise<boolean>>;
+  /** A cancel request was sent since the last reset: its signal may still be on the way. */
+  cancelled: boolean;
 }
 
 const CLOSE_TIMEOUT_MS = 5000;

@@ -89,6 +89,7 @@ export class Recycler {
     // A late cancel would hit whoever has the session next: the engine must have dealt with all of them first, and answered.
     const dealtWith = await Promise.all(physical.cancels);
     if (!dealtWith.every(Boolean)) return false;
+    if (end.untouched === true && !physical.cancelled) return !physical.transport.closed;
     const engine = physical.request.engine.name;
     return this.#inTime(physical, RESET_TIMEOUT_MS, async (signal) => {
       physical.greeting = await resetSession(physical.transport, {
@@ -97,6 +98,7 @@ export class Recycler {
         refreshParameters: end.parametersChanged ?? true,
         signal,
       });
+      physical.cancelled = false;
     });
   }
 

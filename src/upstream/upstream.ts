@@ -139,6 +139,7 @@ class EngineSide implements Upstream {
     const physical = this.#lent.get(session);
     if (physical === undefined || physical.opened.cancelKey.length === 0) return;
     this.#counters.add(session.engine, 'cancels');
+    physical.cancelled = true;
     const done = cancelQuery(physical, this.#cancelDeps);
     physical.cancels.add(done);
     // A cancel that failed stays in the set: where its signal went nobody knows, so the session is not used again.

@@ -68,7 +68,11 @@ describe('a running session', () => {
 
   test('ends at once when the login left Terminate over', async () => {
     const session = await startSession({ clientLeftover: TERMINATE });
-    expect(await session.relay.ended).toMatchObject({ cause: 'terminate', engineReusable: true });
+    expect(await session.relay.ended).toMatchObject({
+      cause: 'terminate',
+      engineReusable: true,
+      untouched: true,
+    });
   });
 
   test('knows when a byte last came', async () => {
@@ -126,6 +130,7 @@ describe('Terminate', () => {
       cause: 'terminate',
       engineReusable: true,
       parametersChanged: false,
+      untouched: false,
       bytesFromClient: QUERY.length + TERMINATE.length,
       bytesFromEngine: ANSWER.length,
     });
@@ -188,7 +193,11 @@ describe('Terminate', () => {
     const session = await startSession();
     await answer(session, message('S', 'TimeZone\0UTC\0'));
     session.client.end(TERMINATE);
-    expect(await session.relay.ended).toMatchObject({ engineReusable: true, parametersChanged: true });
+    expect(await session.relay.ended).toMatchObject({
+      engineReusable: true,
+      parametersChanged: true,
+      untouched: false,
+    });
   });
 
   test('leaves an engine connection that works for others', async () => {

@@ -75,6 +75,33 @@ describe('a session is lent again', () => {
     give(second);
   });
 
+  it('as it is when nobody said a word, and after a reset when somebody did', async () => {
+    const marked = (session: EngineSession): Promise<unknown> =>
+      ask(session, "SELECT current_setting('my.mark', true)");
+    const first = await open(upstream);
+    await ask(first, "SET my.mark = 'here'");
+    upstream.giveBack(first, { reusable: true, untouched: true });
+    const second = await open(upstream);
+    expect(second.processId).toBe(first.processId);
+    expect(await marked(second)).toEqual([['here']]);
+    upstream.giveBack(second, { reusable: true, untouched: false });
+    const third = await open(upstream);
+    expect(third.processId).toBe(first.processId);
+    expect(await marked(third)).not.toEqual([['here']]);
+    give(third);
+  });
+
+  it('after a reset when its query was to be cancelled, though nobody said a word', async () => {
+    const first = await open(upstream);
+    await ask(first, "SET my.mark = 'here'");
+    await upstream.cancel(first);
+    upstream.giveBack(first, { reusable: true, untouched: true });
+    await expect.poll(() => upstream.stats()[0]).toMatchObject({ resetting: 0, lent: 0 });
+    const second = await open(upstream);
+    expect(await ask(second, "SELECT current_setting('my.mark', true)")).not.toEqual([['here']]);
+    give(second);
+  });
+
   it('while it is being reset, to a login that comes just then', async () => {
     const first = await open(upstream);
     upstream.giveBack(first, { reusable: true });
