@@ -13,11 +13,13 @@ const transports = createTransports();
 
 const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (socket) => {
   serve(socket).catch((error: unknown) => {
-    console.error(error);
+    process.stderr.write(`${String(error)}\n`);
     socket.destroy();
   });
 });
-server.listen(0, '127.0.0.1', 4096, () => console.log((server.address() as AddressInfo).port));
+server.listen(0, '127.0.0.1', 4096, () =>
+  process.stdout.write(`${(server.address() as AddressInfo).port}\n`),
+);
 
 async function serve(socket: Socket): Promise<void> {
   const client = transports.plain(socket);
