@@ -107,7 +107,7 @@ async function serve(
     if (!(error instanceof GatewayError)) throw error;
     admitted.transport.write(encodeBackend({ kind: 'errorResponse', fault: error.client }));
     admitted.transport.end();
-    endings.push({ kind: 'refused', error: error as GatewayError });
+    endings.push({ kind: 'refused', error: error });
   }
 }
 
