@@ -135,7 +135,7 @@ describe('memory', () => {
       const port = Number(await child.line());
       const clients = await Promise.all(Array.from({ length: SESSIONS }, () => loggedIn(port)));
       try {
-        await Promise.all(clients.map((client, n) => swallow(engines[n], client, 20 * MEGABYTE)));
+        await Promise.all(clients.map((client, n) => swallow(engines[n], client, 100 * MEGABYTE)));
         const before = residentBytes(child.pid);
         await Promise.all(clients.map((client, n) => swallow(engines[n], client, 100 * MEGABYTE)));
         const afterOut = residentBytes(child.pid);
