@@ -6,7 +6,7 @@ import type { Hasher } from '../accounts/hasher.ts';
 import { fatal, GatewayError } from '../core/errors.ts';
 import { KEY_LENGTH } from '../scram/keys.ts';
 import { preparePassword } from '../scram/saslprep.ts';
-import { FairQueue, type FairQueueOptions } from './fair-queue.ts';
+import { FairQueue, type FairQueueOptions } from '../core/fair-queue.ts';
 
 const pbkdf2Async = promisify(pbkdf2);
 

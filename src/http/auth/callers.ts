@@ -1,8 +1,9 @@
 import type { MiddlewareHandler } from 'hono';
 import { LRUCache } from 'lru-cache';
 import { RequestError, type ErrorCode } from '../../core/errors.ts';
+import { FairQueue } from '../../core/fair-queue.ts';
 import type { Secret } from '../../core/secret.ts';
-import type { Authentication } from '../../tokens/authenticator.ts';
+import type { Authentication, Authenticator } from '../../tokens/authenticator.ts';
 import { isWellFormed, tokenDigest } from '../../tokens/format.ts';
 import type { Origin } from '../../tokens/service.ts';
 import { addressBlock } from '../../core/address.ts';
@@ -11,30 +12,33 @@ import type { Caller, HttpContext, HttpEnv } from '../env.ts';
 import { RateLimited } from '../failure.ts';
 import type { HttpMetrics } from '../metrics.ts';
 import { originOf } from '../origin.ts';
-import { Gate } from './gate.ts';
 import { parseAuthorization, type Presented } from './header.ts';
 import { FailureLimiter } from './limiter.ts';
 
 export type Proved = Extract<Authentication, { ok: true }>;
 
-/** How many look-ups may run and wait at once: few enough to leave the store to logins. */
-const MAX_LOOKUPS = 6;
-const MAX_WAITING = 500;
+/** Look-ups at once, few enough to leave the store to logins; addresses that have more take turns. */
+const LOOKUPS = { running: 6, waiting: 1000, waitingPerLane: 100 } as const;
+/** What a look-up costs is little, so that those who share an address with a flood get a chance now and then. */
+const FAILURES = { burst: 50, perSecond: 10 } as const;
+/** Told to those of a full lane: by then it is empty or over its limit. */
+const LANE_WAIT_MS = 1_000;
 const REMEMBERED = 20_000;
 /** A secret of 256 random bits that is unknown now will not be issued within the minute. */
 const UNKNOWN_MS = 60_000;
 /** What is dead for another reason may come back to life: tokens switched on again, a user enabled. */
 const DEAD_MS = 1_000;
-const KNOWN_MS = 600_000;
+/** Long enough for what comes once a day; it only spares from the limit, each use is looked up all the same. */
+const KNOWN_MS = 26 * 3_600_000;
 
 /**
  * Finds out who calls. A flood of bad credentials is turned away at growing cost: by shape and checksum; by memory of those
- * that were refused before; by a limit of failures for each address; and only then by a look-up, of which few run at once.
+ * that were refused before; by a limit of failures for each address; and only then by a look-up, of which few run at once and few wait for each address.
  */
 export class Callers {
   readonly #deps: HttpDeps;
   readonly #metrics: HttpMetrics;
-  readonly #gate = new Gate(MAX_LOOKUPS, MAX_WAITING);
+  readonly #lookups = new FairQueue(LOOKUPS);
   readonly #failures: FailureLimiter;
   /** Digests of credentials that were refused. */
   readonly #bad: LRUCache<string, ErrorCode>;
@@ -44,7 +48,7 @@ export class Callers {
   constructor(deps: HttpDeps, metrics: HttpMetrics) {
     this.#deps = deps;
     this.#metrics = metrics;
-    this.#failures = new FailureLimiter({ burst: 50, perSecond: 2, maxKeys: REMEMBERED, clock: deps.clock });
+    this.#failures = new FailureLimiter({ ...FAILURES, maxKeys: REMEMBERED, clock: deps.clock });
     const perf = { now: () => deps.clock.monotonicMs() };
     this.#bad = new LRUCache({ max: REMEMBERED, ttl: UNKNOWN_MS, perf });
     this.#good = new LRUCache({ max: REMEMBERED, ttl: KNOWN_MS, perf });
@@ -84,7 +88,28 @@ export class Callers {
     const key = digestKey(secret.reveal());
     const refusal = this.#screenDigest(key, origin.address);
     if (refusal !== null) throw refusal;
-    const answer = await this.#gate.run(() => this.#deps.authenticator.bearer(secret, origin));
+    const lookup = this.#lookups.run(this.#laneOf(key, origin.address), () =>
+      this.#lookUp(key, secret, origin),
+    );
+    if (lookup === null)
+      throw new RequestError('login.overloaded', 'Too many requests are waiting. Try again later.');
+    return lookup;
+  }
+
+  /** A session for a caller who has just proved who they are, at an address that others may be flooding from. */
+  async openSession(
+    ...of: Parameters<Authenticator['openSession']>
+  ): ReturnType<Authenticator['openSession']> {
+    const session = await this.#deps.authenticator.openSession(...of);
+    this.#good.set(digestKey(session.token.reveal()), true);
+    return session;
+  }
+
+  async #lookUp(key: string, secret: Secret, origin: Origin): Promise<Proved> {
+    // Others of the same flood may have been refused while this one waited.
+    const refusal = this.#screenDigest(key, origin.address);
+    if (refusal !== null) throw refusal;
+    const answer = await this.#deps.authenticator.bearer(secret, origin);
     if (answer.ok) {
       this.#good.set(key, true);
       this.#noteUse(answer.actor);
@@ -102,9 +127,15 @@ export class Callers {
     if (this.#bad.has(key)) return this.#refuse('remembered');
     if (this.#good.has(key)) return null;
     const waitMs = this.#failures.waitMs(addressBlock(address ?? ''));
-    if (waitMs === 0) return null;
+    const isFull = waitMs === 0 && this.#lookups.isFull(this.#laneOf(key, address));
+    if (waitMs === 0 && !isFull) return null;
     this.#metrics.refused('limited');
-    return new RateLimited(waitMs);
+    return new RateLimited(isFull ? LANE_WAIT_MS : waitMs);
+  }
+
+  /** Known credentials do not stand in line behind the unknown ones of their address. */
+  #laneOf(key: string, address: string | null): string {
+    return `${addressBlock(address ?? '')} ${this.#good.has(key) ? 'known' : 'unknown'}`;
   }
 
   #refuse(how: Parameters<HttpMetrics['refused']>[0]): RequestError {

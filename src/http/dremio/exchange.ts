@@ -66,13 +66,13 @@ function subjectToken(form: ReadonlyMap<string, string>): Secret {
 
 /** `/oauth/token`: a personal access token for an access token of at most one hour, which dies with it. */
 export function exchangeRoutes(routes: Hono<HttpEnv>, deps: HttpDeps, callers: Callers): void {
-  const { authenticator, clock, trustedProxies } = deps;
+  const { clock, trustedProxies } = deps;
 
   routes.post('/oauth/token', async (c) => {
     try {
       const secret = subjectToken(await readForm(c));
       const { actor } = await callers.prove(secret, originOf(c, trustedProxies));
-      const { token, expiresAt } = await authenticator.openSession(actor, 'exchange');
+      const { token, expiresAt } = await callers.openSession(actor, 'exchange');
       c.header('pragma', 'no-cache');
       return c.json({
         access_token: token.reveal(),

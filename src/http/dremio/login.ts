@@ -54,7 +54,7 @@ export function loginRoutes(routes: Hono<HttpEnv>, deps: HttpDeps, signIn: SignI
     try {
       const { actor } = await signIn.prove(userName, new Secret(password), originOf(c, trustedProxies));
       const user = await accounts.getUser(actor, { uid: actor.uid });
-      const session = await authenticator.openSession(actor, 'login');
+      const session = await callers.openSession(actor, 'login');
       const isAdmin = actor.privileges.has('admin');
       return c.json(loginJson({ session, user, isAdmin, product }));
     } catch (error) {

@@ -80,7 +80,7 @@ export function native(deps: HttpDeps, callers: Callers, signIn: SignIn): Facade
   const routes = nativeRoutes();
   describeApi(routes, deps.product.version);
   for (const path of SIGN_IN_PATHS) routes.on('POST', path, boundedBody());
-  signInRoutes(routes, deps, signIn);
+  signInRoutes(routes, deps, signIn, callers);
   leakRoutes(routes, deps);
   routes.use('/api/v1/*', callers.required(), boundedBody());
   signOutRoutes(routes, deps);

@@ -5,6 +5,7 @@ import { isWellFormed } from '../../tokens/format.ts';
 import { addressBlock } from '../../core/address.ts';
 import { parseAuthorization } from '../auth/header.ts';
 import { FailureLimiter } from '../auth/limiter.ts';
+import type { Callers } from '../auth/callers.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { HttpDeps } from '../deps.ts';
 import { RateLimited } from '../failure.ts';
@@ -27,8 +28,12 @@ const Opened = z
   .openapi('OpenedSession');
 
 /** `POST /api/v1/session`: the one place that takes a password. */
-export function signInRoutes(routes: NativeRoutes, deps: HttpDeps, signIn: SignIn): void {
-  const { authenticator, trustedProxies } = deps;
+export function signInRoutes(
+  routes: NativeRoutes,
+  { trustedProxies }: HttpDeps,
+  signIn: SignIn,
+  callers: Callers,
+): void {
   const login = open({
     method: 'post',
     path: '/api/v1/session',
@@ -40,7 +45,7 @@ export function signInRoutes(routes: NativeRoutes, deps: HttpDeps, signIn: SignI
   routes.openapi(login, async (c) => {
     const { name, password } = c.req.valid('json');
     const { actor } = await signIn.prove(name, password, originOf(c, trustedProxies));
-    const { token, expiresAt } = await authenticator.openSession(actor, 'login');
+    const { token, expiresAt } = await callers.openSession(actor, 'login');
     return c.json({ token: token.reveal(), expiresAt: expiresAt.toISOString() }, 201);
   });
 }

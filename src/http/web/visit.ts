@@ -78,7 +78,7 @@ export async function postedForm(c: Context<HttpEnv>, web: Web): Promise<Form> {
 export async function enter(c: Context<HttpEnv>, web: Web, caller: Caller): Promise<Visit> {
   const secure = isSecure(c, web.publicUrl);
   const before = readSession(c, secure);
-  const { token } = await web.deps.authenticator.openSession(caller, 'web');
+  const { token } = await web.callers.openSession(caller, 'web');
   if (before !== null) {
     await web.deps.authenticator.endSession(before, originOf(c, web.deps.trustedProxies));
   }

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Clock } from '../../../src/core/clock.ts';
 import { FailureLimiter } from '../../../src/http/auth/limiter.ts';
-import { Gate } from '../../../src/http/auth/gate.ts';
 
 function movableClock(): Clock & { move(ms: number): void } {
   let nowMs = 0;
@@ -43,37 +42,5 @@ describe('the limiter of failures', () => {
     for (const key of ['a', 'b', 'c']) limiter.spend(key);
     expect(limiter.waitMs('a')).toBe(0);
     expect(limiter.waitMs('c')).toBe(1000);
-  });
-});
-
-describe('the gate', () => {
-  function held(): { promise: Promise<void>; release: () => void } {
-    let release: () => void = () => undefined;
-    const promise = new Promise<void>((resolve) => {
-      release = resolve;
-    });
-    return { promise, release: () => release() };
-  }
-
-  it('runs so many at once, the others in order, and refuses beyond', async () => {
-    const gate = new Gate(1, 2);
-    const first = held();
-    const ran: string[] = [];
-    const note = (name: string) => async (): Promise<void> => {
-      ran.push(name);
-      await first.promise;
-    };
-    const all = ['a', 'b', 'c'].map((name) => gate.run(note(name)));
-    await expect(gate.run(note('d'))).rejects.toMatchObject({ code: 'login.overloaded' });
-    expect(ran).toEqual(['a']);
-    first.release();
-    await Promise.all(all);
-    expect(ran).toEqual(['a', 'b', 'c']);
-  });
-
-  it('gives the place back after a failure', async () => {
-    const gate = new Gate(1, 0);
-    await expect(gate.run(() => Promise.reject(new Error('broken')))).rejects.toThrow('broken');
-    await expect(gate.run(() => Promise.resolve('fine'))).resolves.toBe('fine');
   });
 });

@@ -27,14 +27,21 @@ export class FairQueue {
     return this.#waiting;
   }
 
+  /** Whether a job of this lane would find no room to wait. */
+  isFull(lane: string): boolean {
+    const { running, waiting, waitingPerLane } = this.#options;
+    if (this.#running < running) return false;
+    return this.#waiting >= waiting || (this.#lanes.get(lane)?.length ?? 0) >= waitingPerLane;
+  }
+
   /**
    * @param lane who the job is for
    * @returns what the job gives, or null at once, without running it, when too many wait already
    */
   run<T>(lane: string, job: () => Promise<T>): Promise<T> | null {
     if (this.#running < this.#options.running) return this.#start(job);
+    if (this.isFull(lane)) return null;
     const jobs = this.#lanes.get(lane) ?? [];
-    if (this.#waiting >= this.#options.waiting || jobs.length >= this.#options.waitingPerLane) return null;
     return new Promise<T>((resolve) => {
       jobs.push(() => resolve(this.#start(job)));
       this.#lanes.set(lane, jobs);

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { FairQueue } from '../../../src/login/fair-queue.ts';
+import { FairQueue } from '../../../src/core/fair-queue.ts';
 
 function accepted<T>(result: Promise<T> | null): Promise<T> {
   if (result === null) throw new Error('the queue is full');
@@ -54,7 +54,9 @@ describe('fair queue', () => {
     const queue = new FairQueue({ running: 1, waiting: 3, waitingPerLane: 2 });
     const first = queue.run('x', job('x1'));
     expect([queue.run('x', job('x2')), queue.run('x', job('x3')), queue.run('x', job('x4'))][2]).toBeNull();
+    expect([queue.isFull('x'), queue.isFull('y')]).toEqual([true, false]);
     expect([queue.run('y', job('y1')), queue.run('y', job('y2'))][1]).toBeNull();
+    expect(queue.isFull('y')).toBe(true);
     expect(begun).toEqual(['x1']);
     finish('x1');
     await first;
