@@ -42,16 +42,14 @@ export async function listAudit({ db }: Store, query: AuditQuery): Promise<reado
 }
 
 /**
- * In the text of a login's details. Text that strangers chose, such as a database's name, has its quotes escaped there, and
- * may hold a NUL, which PostgreSQL's own JSON functions refuse.
+ * Hours without a login are left out; oldest first. The method is cut out of the text of the details: text that strangers
+ * chose, such as a database's name, has its quotes escaped there and may hold a NUL, which PostgreSQL's own JSON functions
+ * refuse; and a regular expression would take most of the time.
  */
-const METHOD = '"method":"([^"]+)"';
-
-/** Hours without a login are left out; oldest first. */
 export async function loginsPerHour({ db }: Store, from: Date, before: Date): Promise<readonly LoginCount[]> {
   const { rows } = await sql<LoginCount>`
-    select date_trunc('hour', at at time zone 'UTC') at time zone 'UTC' as hour, substring(detail from ${METHOD}) as method,
-      outcome, count(*) as count
+    select date_bin('1 hour', at, timestamptz 'epoch') as hour,
+      nullif(split_part(split_part(detail, '"method":"', 2), '"', 1), '') as method, outcome, count(*) as count
     from patgate.audit where at >= ${from} and at < ${before} and action = 'login'
     group by 1, 2, 3 order by 1, 3, 2`.execute(db);
   return rows;
