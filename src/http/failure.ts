@@ -13,7 +13,12 @@ export interface Failure {
   readonly retryAfterSeconds: number | null;
   /** Methods of the path, where the request came with another. */
   readonly allow: readonly string[];
+  /** Why a credential that was proved in full does not count for now; null when that is not what failed. */
+  readonly suspendedBy: Suspension | null;
 }
+
+/** What suspends a token without ending it. */
+export type Suspension = Extract<ErrorCode, 'policy.tokens_off' | 'policy.no_privilege'>;
 
 /** One field that does not fit. */
 export interface Issue {
@@ -56,6 +61,17 @@ export class RateLimited extends RequestError {
   }
 }
 
+/** A live token, proved in full, that does not count for now. Looks like any other bad credential unless a facade tells. */
+export class SuspendedCredential extends RequestError {
+  readonly suspendedBy: Suspension;
+
+  constructor(message: string, suspendedBy: Suspension) {
+    super('request.unauthenticated', message);
+    this.name = 'SuspendedCredential';
+    this.suspendedBy = suspendedBy;
+  }
+}
+
 /** The path is known, but not with that method. */
 export class MethodNotAllowed extends RequestError {
   readonly allow: readonly string[];
@@ -92,7 +108,7 @@ const TEXT: Partial<Record<ErrorCode, string>> = {
 };
 
 function plain(status: ContentfulStatusCode, code: ErrorCode, message: string): Failure {
-  return { status, code, message, issues: [], retryAfterSeconds: null, allow: [] };
+  return { status, code, message, issues: [], retryAfterSeconds: null, allow: [], suspendedBy: null };
 }
 
 function ofRequestError(error: RequestError | GatewayError): Failure {
@@ -109,6 +125,7 @@ function ofRequestError(error: RequestError | GatewayError): Failure {
     issues: error instanceof InvalidRequest ? error.issues : [],
     retryAfterSeconds: waitMs === null ? null : Math.max(1, Math.ceil(waitMs / 1000)),
     allow: error instanceof MethodNotAllowed ? error.allow : [],
+    suspendedBy: error instanceof SuspendedCredential ? error.suspendedBy : null,
   };
 }
 

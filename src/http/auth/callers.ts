@@ -9,7 +9,7 @@ import type { Origin } from '../../tokens/service.ts';
 import { addressBlock } from '../../core/address.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Caller, HttpContext, HttpEnv } from '../env.ts';
-import { RateLimited } from '../failure.ts';
+import { RateLimited, SuspendedCredential, type Suspension } from '../failure.ts';
 import type { HttpMetrics } from '../metrics.ts';
 import { originOf } from '../origin.ts';
 import { parseAuthorization, type Presented } from './header.ts';
@@ -17,6 +17,7 @@ import { FailureLimiter } from './limiter.ts';
 
 export type Proved = Extract<Authentication, { ok: true }>;
 
+const NOT_VALID = 'No valid credential.';
 /** Look-ups at once, few enough to leave the store to logins; addresses that have more take turns. */
 const LOOKUPS = { running: 6, waiting: 1000, waitingPerLane: 100 } as const;
 /** What a look-up costs is little, so that those who share an address with a flood get a chance now and then. */
@@ -30,17 +31,23 @@ const UNKNOWN_MS = 60_000;
 const DEAD_MS = 1_000;
 /** Long enough for what comes once a day; it only spares from the limit, each use is looked up all the same. */
 const KNOWN_MS = 26 * 3_600_000;
+/** What whoever has the whole secret may be told, where the facade tells it. */
+const SUSPENSIONS: Partial<Record<ErrorCode, Suspension>> = {
+  'login.tokens_off': 'policy.tokens_off',
+  'login.no_token_privilege': 'policy.no_privilege',
+};
 
 /**
  * Finds out who calls. A flood of bad credentials is turned away at growing cost: by shape and checksum; by memory of those
- * that were refused before; by a limit of failures for each address; and only then by a look-up, of which few run at once and few wait for each address.
+ * that were refused before; by a limit of failures for each address; and only then by a look-up, of which few run at once and
+ * few wait for each address.
  */
 export class Callers {
   readonly #deps: HttpDeps;
   readonly #metrics: HttpMetrics;
   readonly #lookups = new FairQueue(LOOKUPS);
   readonly #failures: FailureLimiter;
-  /** Digests of credentials that were refused. */
+  /** Digests of credentials that were refused, with the reason. */
   readonly #bad: LRUCache<string, ErrorCode>;
   /** Digests of credentials that were good lately; the limit does not stand in their way. */
   readonly #good: LRUCache<string, true>;
@@ -120,11 +127,12 @@ export class Callers {
       ttl: answer.reason === 'login.unknown_token' ? UNKNOWN_MS : DEAD_MS,
     });
     this.#spend(origin);
-    throw this.#refuse('looked_up');
+    throw this.#refuse('looked_up', answer.reason);
   }
 
   #screenDigest(key: string, address: string | null): RequestError | null {
-    if (this.#bad.has(key)) return this.#refuse('remembered');
+    const reason = this.#bad.get(key);
+    if (reason !== undefined) return this.#refuse('remembered', reason);
     if (this.#good.has(key)) return null;
     const waitMs = this.#failures.waitMs(addressBlock(address ?? ''));
     const isFull = waitMs === 0 && this.#lookups.isFull(this.#laneOf(key, address));
@@ -138,9 +146,11 @@ export class Callers {
     return `${addressBlock(address ?? '')} ${this.#good.has(key) ? 'known' : 'unknown'}`;
   }
 
-  #refuse(how: Parameters<HttpMetrics['refused']>[0]): RequestError {
+  #refuse(how: Parameters<HttpMetrics['refused']>[0], reason?: ErrorCode): RequestError {
     this.#metrics.refused(how);
-    return new RequestError('request.unauthenticated', 'No valid credential.');
+    const suspendedBy = reason === undefined ? undefined : SUSPENSIONS[reason];
+    if (suspendedBy !== undefined) return new SuspendedCredential(NOT_VALID, suspendedBy);
+    return new RequestError('request.unauthenticated', NOT_VALID);
   }
 
   #noteUse({ tid, address, application }: Caller): void {

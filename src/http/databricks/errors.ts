@@ -37,12 +37,15 @@ const SHAPES: Partial<Record<ErrorCode, Shape>> = {
 
 const INTERNAL: Shape = { status: 500, errorCode: 'INTERNAL_ERROR' };
 
-/** `{"error_code","message"}`; a bad credential has a number for a code, as there. */
+/**
+ * `{"error_code","message"}`; a bad credential has a number for a code, as there. Scripts have nothing but a token to call
+ * with, so one that is only suspended is told so.
+ */
 export function renderDatabricksError(failure: Failure): ErrorAnswer {
-  if (failure.code === 'request.unauthenticated') {
+  if (failure.code === 'request.unauthenticated' && failure.suspendedBy === null) {
     return jsonAnswer(403, { error_code: 403, message: 'Invalid access token.' });
   }
-  const shape = SHAPES[failure.code] ?? INTERNAL;
+  const shape = SHAPES[failure.suspendedBy ?? failure.code] ?? INTERNAL;
   const message = shape.message ?? failure.message;
   return jsonAnswer(shape.status, { error_code: shape.errorCode, message });
 }

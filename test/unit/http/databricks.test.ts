@@ -165,31 +165,45 @@ describe('Databricks tokens', () => {
     ['POST', '/api/2.0/token/delete', { token_id: 'x' }],
   ];
 
-  it('switched off: FEATURE_DISABLED', async () => {
+  async function expectAll(as: string, status: number, error: object): Promise<void> {
+    for (const [method, path, body] of all) {
+      const answer = await world.call(method, path, { as, body });
+      expect([path, answer.status, answer.json()]).toEqual([path, status, error]);
+    }
+  }
+
+  it('switched off: FEATURE_DISABLED, to who comes by name and to who has nothing but a token', async () => {
     const ada = await world.person('ada');
+    const { token } = await world.issue(ada);
     await world.withPolicy({ tokensEnabled: false }, async () => {
-      for (const [method, path, body] of all) {
-        const answer = await world.call(method, path, { as: ada.session, body });
-        expect([path, answer.status, answer.json()]).toEqual([
-          path,
-          404,
-          { error_code: 'FEATURE_DISABLED', message: 'Tokens are disabled.' },
-        ]);
+      for (const as of [ada.session, token]) {
+        await expectAll(as, 404, { error_code: 'FEATURE_DISABLED', message: 'Tokens are disabled.' });
+      }
+    });
+    const listed = async () => (await world.call('GET', '/api/2.0/token/list', { as: token })).status;
+    await expect.poll(listed, { timeout: 5000 }).toBe(200);
+  });
+
+  it('without the permission to use them: PERMISSION_DENIED, also to their holder', async () => {
+    const ada = await world.person('ada');
+    const { token } = await world.issue(ada);
+    await world.withPolicy({ createAndUse: 'granted' }, async () => {
+      for (const as of [ada.session, token]) {
+        await expectAll(as, 403, {
+          error_code: 'PERMISSION_DENIED',
+          message: 'User does not have permission to use tokens.',
+        });
       }
     });
   });
 
-  it('without the permission to use them: PERMISSION_DENIED', async () => {
+  it('switched off and revoked: no more than that the token is not valid', async () => {
     const ada = await world.person('ada');
-    await world.withPolicy({ createAndUse: 'granted' }, async () => {
-      for (const [method, path, body] of all) {
-        const answer = await world.call(method, path, { as: ada.session, body });
-        expect([path, answer.status, answer.json()]).toEqual([
-          path,
-          403,
-          { error_code: 'PERMISSION_DENIED', message: 'User does not have permission to use tokens.' },
-        ]);
-      }
+    const { tid, token } = await world.issue(ada);
+    await world.revoke(tid);
+    await world.withPolicy({ tokensEnabled: false }, async () => {
+      await expectAll(token, 403, { error_code: 403, message: 'Invalid access token.' });
+      await expectAll(world.unknownToken(), 403, { error_code: 403, message: 'Invalid access token.' });
     });
   });
 
