@@ -36,6 +36,11 @@ export function demandAdmin(actor: Actor): void {
   demandScope(actor, 'accounts');
 }
 
+/** Whether `demandAdmin` lets the actor pass. */
+export function isAdmin(actor: Actor): boolean {
+  return actor.privileges.has('admin') && (actor.tid === null || actor.scopes.includes('accounts'));
+}
+
 export interface AuditTarget {
   readonly kind: string;
   readonly id: string | null;

@@ -1,5 +1,5 @@
 import type { Actor } from '../accounts/actor.ts';
-import { auditEntry, demandPrivilege, demandScope } from '../accounts/permission.ts';
+import { auditEntry, demandPrivilege, demandScope, isAdmin } from '../accounts/permission.ts';
 import { RequestError } from '../core/errors.ts';
 import { lockPolicy } from '../store/policy.ts';
 import { violates } from '../store/errors.ts';
@@ -10,6 +10,7 @@ import { insertToken, mint, type Minted } from './insert-token.ts';
 import { checkDescription, checkLabel } from './labels.ts';
 import { lifetimeMs } from './lifetime.ts';
 import { checkLimits, narrow, type Limits } from './limits.ts';
+import { demandLendable } from './lendable.ts';
 import { demandRoom, lockOwner, scramParametersOf, type Owner } from './owner.ts';
 import { lockParent } from './parent.ts';
 import type { Issued, IssueRequest } from './service.ts';
@@ -50,11 +51,13 @@ function check(actor: Actor, request: IssueRequest): Asked {
   const ownerUid = request.owner ?? actor.uid;
   if (ownerUid === null) throw new RequestError('request.invalid', 'Name the user whom the token is for.');
   demandPrivilege(actor, ownerUid === actor.uid ? 'can_use' : 'manage_all');
+  const limits = checkLimits(request);
+  if (ownerUid !== actor.uid) demandLendable(actor, limits);
   return {
     ownerUid,
     label: checkLabel(request.label),
     description: checkDescription(request.description ?? null),
-    limits: checkLimits(request),
+    limits,
     lifetime: request.lifetime ?? 'default',
     key: idempotencyKey(actor, request.idempotencyKey),
   };
@@ -109,10 +112,10 @@ async function effectiveLimits(
 
 /**
  * With `engine.identity = role` a token's role is the role its sessions run as, so whoever may name any could name a
- * superuser.
+ * superuser. A token of an administrator names other roles only with the scope "accounts", like all that needs *admin*.
  */
 function demandRole(actor: Actor, owner: Owner, role: string | null): void {
-  if (role === null || role === owner.engineRole || actor.privileges.has('admin')) return;
+  if (role === null || role === owner.engineRole || isAdmin(actor)) return;
   throw new RequestError(
     'request.forbidden',
     `User "${owner.name}" may only limit a token to the own engine role${owner.engineRole === null ? '' : ` "${owner.engineRole}"`}; an administrator may name another.`,

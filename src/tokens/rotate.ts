@@ -8,6 +8,7 @@ import { maySee, noSuchToken, readView, tidOf } from './find.ts';
 import { idempotencyKey, repeatedRequest } from './idempotency.ts';
 import { insertToken, mint, type Minted } from './insert-token.ts';
 import { lifetimeMs, sameLifetime } from './lifetime.ts';
+import { demandLendable } from './lendable.ts';
 import { demandNoWider } from './limits.ts';
 import { demandRoom, lockOwner, scramParametersOf } from './owner.ts';
 import { lockParent } from './parent.ts';
@@ -37,6 +38,7 @@ export async function rotate(
   const old = await readView(store.db, asked.tid, clock.now());
   if (!maySee(actor, old.uid)) throw noSuchToken(id);
   demandPrivilege(actor, old.uid === actor.uid ? 'can_use' : 'manage_all');
+  if (old.uid !== actor.uid) demandLendable(actor, old);
   const minted = await mint('pat', await scramParametersOf(store, old.uid));
   return store.transaction((trx) => rotateIn(trx, deps, actor, asked, old.uid, minted));
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { Actor } from '../../../src/accounts/actor.ts';
+import { PRIVILEGES, type Actor } from '../../../src/accounts/actor.ts';
 import type { UserView } from '../../../src/accounts/views.ts';
 import { DAY_MS } from '../../../src/core/duration.ts';
 import { deriveKeys } from '../../../src/scram/keys.ts';
@@ -221,6 +221,27 @@ describe('who may issue', () => {
     const manager = actorOf(ada, { uid: randomUUID(), privileges: new Set(['can_use', 'manage_all']) });
     expect(await codeOf(issue(manager, { owner: ada.uid, role: 'postgres' }))).toBe('request.forbidden');
     expect(await codeOf(issue(ROOT, { owner: ada.uid, role: 'postgres' }))).toBe('ok');
+  });
+
+  it('with manage_all nothing for an administrator that would make one an administrator', async () => {
+    const boss = await addUser(services);
+    await services.accounts.grant(ROOT, 'admin', { kind: 'user', name: boss.name });
+    const manager = actorOf(ada, { privileges: new Set(['can_use', 'manage_all']) });
+    const forBoss = (scopes: IssueRequest['scopes'] & object): Promise<string> =>
+      codeOf(issue(manager, { owner: boss.uid, scopes }));
+    expect(await forBoss(['accounts'])).toBe('request.forbidden');
+    expect(await forBoss(['tokens', 'accounts'])).toBe('request.forbidden');
+    expect(await forBoss(['tokens'])).toBe('ok');
+    expect(await codeOf(issue(actorOf(ada), { scopes: ['accounts'] }))).toBe('ok');
+    expect(await codeOf(issue(ROOT, { owner: boss.uid, scopes: ['accounts'] }))).toBe('ok');
+  });
+
+  it('by an administrator’s token with another role only if it has the scope for that', async () => {
+    const { info } = await issueTo(services, ada, { scopes: ['tokens', 'accounts'] });
+    const by = (scopes: readonly string[]): Actor =>
+      actorOf(ada, { via: 'token', tid: info.tid, scopes, privileges: new Set(PRIVILEGES) });
+    expect(await codeOf(issue(by(['tokens']), { role: 'postgres' }))).toBe('request.forbidden');
+    expect(await codeOf(issue(by(['tokens', 'accounts']), { role: 'postgres' }))).toBe('ok');
   });
 });
 

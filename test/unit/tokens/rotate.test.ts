@@ -131,6 +131,17 @@ describe('rotate', () => {
     });
   });
 
+  it('is not for who manages all where the secret could do what needs an administrator', async () => {
+    const manager = await addUser(services);
+    const asManager = actorOf(manager, { privileges: new Set(['can_use', 'manage_all']) });
+    const withScope = await issueTo(services, ada, { scopes: ['accounts'] });
+    const withRole = await issueTo(services, ada, { role: 'postgres' });
+    for (const { info } of [withScope, withRole]) {
+      expect(await codeOf(services.tokens.rotate(asManager, info.tid))).toBe('request.forbidden');
+      expect(await codeOf(rotate(info.tid))).toBe('ok');
+    }
+  });
+
   it('by way of a token needs the scope, and no narrower limits than it has', async () => {
     const wide = await issueTo(services, ada);
     const by = (tid: string, scopes: readonly string[]) => actorOf(ada, { via: 'token', tid, scopes });
