@@ -34,6 +34,8 @@ const ALGORITHMS = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 const CLOCK_TOLERANCE_S = 30;
+/** Some providers write booleans as text. */
+const UNVERIFIED: ReadonlySet<unknown> = new Set([false, 'false']);
 const FETCH_TIMEOUT_MS = 5000;
 
 /** Whether a secret has the shape of a JWT; passwords and tokens of our own never do. */
@@ -71,7 +73,7 @@ function userOf(payload: JWTPayload, claim: string): OauthVerdict {
   const user = payload[claim];
   if (typeof user !== 'string' || user === '') return { ok: false, reason: `no claim "${claim}"` };
   // Some providers let anyone enter any address, and say here that nobody has checked it.
-  if (claim === 'email' && payload['email_verified'] === false) {
+  if (claim === 'email' && UNVERIFIED.has(payload['email_verified'])) {
     return { ok: false, reason: 'the e-mail address is not verified' };
   }
   return { ok: true, user };

@@ -101,6 +101,11 @@ describe('a token that', () => {
       code: 'login.oauth_rejected',
     },
     {
+      title: 'has an address that nobody checked, as text',
+      token: () => provider.token({ email_verified: 'false' }),
+      code: 'login.oauth_rejected',
+    },
+    {
       title: 'names an unknown user',
       token: () => provider.token({ email: 'eve@example.com' }),
       code: 'login.unknown_user',
