@@ -141,6 +141,8 @@ class StoreAuthenticator implements Authenticator {
   async #password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication> {
     const { credentials, hasher, tokenUsers } = this.#deps;
     const text = secret.reveal();
+    // A session that could begin another one would never end, and would pass for a password just given.
+    if (kindOfToken(text) === 'session') return refused('login.not_a_token');
     if (tokenUsers.includes(nameOrEmail)) return this.#bearer(secret, origin);
     if (secret.isEmpty) return refused('login.empty_password');
     const found = nameOrEmail.includes('\0') ? null : await credentials.byName(nameOrEmail);
@@ -156,7 +158,7 @@ class StoreAuthenticator implements Authenticator {
     if (!right) return refused('login.wrong_secret', subject);
     if (found.account.disabled) return refused('login.owner_disabled', subject);
     const actor = effectiveActor(found.account, { via: 'password', token: null, origin });
-    return { ok: true, actor, expiresAt: null, openedAt: null };
+    return { ok: true, actor, expiresAt: null, openedAt: null, sessionKind: null };
   }
 
   /** @param name what the caller said, where nobody is known */
@@ -187,22 +189,26 @@ class StoreAuthenticator implements Authenticator {
       return refused('login.network_not_allowed', subject);
     }
     const actor = effectiveActor(account, { via, token, origin });
-    return { ok: true, actor, expiresAt: endOf(token), openedAt: null };
+    return { ok: true, actor, expiresAt: endOf(token), openedAt: null, sessionKind: null };
   }
 
   async #bySession(digest: Buffer, origin: Origin): Promise<Authentication> {
     const { store, credentials, clock } = this.#deps;
     const session = await store.db
       .selectFrom('http_sessions')
-      .select(['uid', 'tid', 'created_at', 'expires_at'])
+      .select(['uid', 'tid', 'kind', 'created_at', 'expires_at'])
       .where('digest', '=', digest)
       .executeTakeFirst();
     if (session === undefined) return refused('login.unknown_token');
     const expired = session.expires_at <= clock.now();
-    const times = { expiresAt: session.expires_at, openedAt: session.created_at };
+    const about = {
+      expiresAt: session.expires_at,
+      openedAt: session.created_at,
+      sessionKind: session.kind,
+    };
     if (session.tid !== null && !expired) {
       const answer = this.#byToken(await credentials.byTid(session.tid), 'session', origin);
-      return answer.ok ? { ...answer, ...times } : answer;
+      return answer.ok ? { ...answer, ...about } : answer;
     }
     const user = await findUserRow(store.db, { uid: session.uid });
     const subject = { uid: session.uid, name: user?.name ?? '', tid: session.tid };
@@ -210,7 +216,7 @@ class StoreAuthenticator implements Authenticator {
     if (user?.state !== 'active') return refused('login.owner_disabled', subject);
     const account = { uid: user.uid, name: user.name, privileges: new Set(user.privileges) };
     const actor = effectiveActor(account, { via: 'session', token: null, origin });
-    return { ok: true, actor, ...times };
+    return { ok: true, actor, ...about };
   }
 
   #wireKeys(parent: TokenWithAccount, token: Secret): ReturnType<typeof deriveKeys> {
@@ -228,5 +234,5 @@ function vouchedAs(account: AccountCredentials | null, origin: Origin): Authenti
   if (account === null) return refused('login.unknown_user');
   if (account.disabled) return refused('login.owner_disabled');
   const actor = effectiveActor(account, { via: 'oauth', token: null, origin });
-  return { ok: true, actor, expiresAt: null, openedAt: null };
+  return { ok: true, actor, expiresAt: null, openedAt: null, sessionKind: null };
 }

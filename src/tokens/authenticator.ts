@@ -11,6 +11,8 @@ export type Authentication =
       readonly expiresAt: Date | null;
       /** When the session that the secret stands for was opened; null when it stands for none. */
       readonly openedAt: Date | null;
+      /** What kind of session that is. */
+      readonly sessionKind: SessionKind | null;
     }
   | {
       readonly ok: false;
@@ -34,8 +36,8 @@ export interface OpenedSession {
  */
 export interface Authenticator {
   /**
-   * Name with password or one of the own tokens; a token user name (`$token`) with any token. Takes about as long whatever
-   * is wrong. Audited.
+   * Name with password or one of the own tokens; a token user name (`$token`) with any token, but never a session's. Takes
+   * about as long whatever is wrong. Audited.
    */
   password(nameOrEmail: string, secret: Secret, origin: Origin): Promise<Authentication>;
   /** Somebody whom the operator's identity provider vouches for, by name or e-mail. Audited. */

@@ -73,9 +73,11 @@ export class Callers {
   async identify(c: HttpContext): Promise<Caller> {
     const presented = parseAuthorization(c.req.header('authorization'));
     const origin = originOf(c, this.#deps.trustedProxies);
-    if (presented.kind === 'bearer') return (await this.prove(presented.secret, origin)).actor;
-    if (presented.kind !== 'basic') throw this.#refuse('shape');
-    const { actor } = await this.prove(presented.secret, origin);
+    if (presented.kind !== 'bearer' && presented.kind !== 'basic') throw this.#refuse('shape');
+    const { actor, sessionKind } = await this.prove(presented.secret, origin);
+    // The page asks for the password again before it makes a secret; its cookie must not get by that here.
+    if (sessionKind === 'web') throw this.#refuse('looked_up');
+    if (presented.kind === 'bearer') return actor;
     if (await this.#isNamed(actor, presented.user)) return actor;
     this.#spend(origin);
     throw this.#refuse('looked_up');

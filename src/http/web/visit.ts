@@ -44,9 +44,12 @@ export async function findVisit(c: Context<HttpEnv>, web: Web): Promise<Visit | 
   const session = readSession(c, isSecure(c, web.publicUrl));
   if (session === null) return null;
   try {
-    const { actor, openedAt } = await web.callers.prove(session, originOf(c, web.deps.trustedProxies));
-    // A personal access token in the cookie is none of our sessions.
-    if (openedAt === null) return null;
+    const { actor, openedAt, sessionKind } = await web.callers.prove(
+      session,
+      originOf(c, web.deps.trustedProxies),
+    );
+    // What is good for the APIs is none of our cookies.
+    if (openedAt === null || sessionKind !== 'web') return null;
     const byToken = actor.tid !== null;
     const fresh = !byToken && web.deps.clock.now().getTime() - openedAt.getTime() < FRESH_MS;
     return {

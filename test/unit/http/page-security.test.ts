@@ -33,6 +33,7 @@ describe('who is not signed in', () => {
     ['words', 'patgate=hello'],
     ['a token that nobody has', () => `patgate=${world.unknownToken()}`],
     ['a session token under the name for TLS', () => `__Host-patgate=${ada.session}`],
+    ['the session token of an API', () => `patgate=${ada.session}`],
     ['a personal access token', async () => `patgate=${(await world.issue(ada)).token}`],
   ])('gets no page for a cookie that holds %s', async (_what, cookie) => {
     const browser = new PersonBrowser(world.url);
@@ -74,6 +75,24 @@ describe('a session of the page', () => {
     const attacker = new PersonBrowser(world.url);
     attacker.cookie = planted;
     expect((await attacker.get('/tokens')).status).toBe(303);
+  });
+
+  it('has a cookie that is worth nothing elsewhere, so that the password can not be got round', async () => {
+    const { cookie } = await PersonBrowser.signedIn(world, ada);
+    const session = cookie.replace(/^patgate=/, '');
+    const answer = await fetch(`${world.url}/api/v1/me`, { headers: { authorization: `Bearer ${session}` } });
+    expect(answer.status).toBe(401);
+    const thief = new PersonBrowser(world.url);
+    for (const name of [ada.name, 'token']) {
+      expect((await thief.post('/sign-in', { name, password: session })).status).toBe(401);
+    }
+    const renewed = await fetch(`${world.url}/api/v1/session`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: ada.name, password: ada.session }),
+    });
+    expect(renewed.status).toBe(401);
+    expect(thief.cookie).toBe('');
   });
 
   it('has a cookie that no script reads and no other site sends', async () => {

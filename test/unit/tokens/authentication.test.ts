@@ -64,6 +64,20 @@ describe('a name with a secret', () => {
     expect(await password(ada.name, token)).toBe('login.token_revoked');
   });
 
+  it('takes no session for a password, so that none begins another', async () => {
+    const { info } = await issueTo(services, ada);
+    const opened = [
+      await services.authenticator.openSession(actorOf(ada), 'login'),
+      await services.authenticator.openSession(actorOf(ada), 'web'),
+      await services.authenticator.openSession(actorOf(ada, { tid: info.tid }), 'exchange'),
+    ];
+    for (const { token } of opened) {
+      expect(await password(ada.name, token)).toBe('login.not_a_token');
+      expect(await password('$token', token)).toBe('login.not_a_token');
+      expect(await bearer(token)).toBe(`${ada.name} by session`);
+    }
+  });
+
   it('is on record with the true reason, and without the secret', async () => {
     const secret = new Secret('a very particular secret');
     await password(ada.name, secret);
