@@ -1,6 +1,7 @@
 import { createRemoteJWKSet, errors, jwtVerify, type JWTPayload, type JWTVerifyGetKey } from 'jose';
 import type { Clock } from '../core/clock.ts';
 import { describeError, fatal, GatewayError } from '../core/errors.ts';
+import { isUnverified } from '../core/unverified.ts';
 
 export interface OauthOptions {
   /** Exactly as in the token's `iss`. */
@@ -34,8 +35,6 @@ const ALGORITHMS = [
   ...['ES256', 'ES384', 'ES512', 'EdDSA', 'Ed25519'],
 ];
 const CLOCK_TOLERANCE_S = 30;
-/** Some providers write booleans as text. */
-const UNVERIFIED: ReadonlySet<unknown> = new Set([false, 'false']);
 const FETCH_TIMEOUT_MS = 5000;
 
 /** Whether a secret has the shape of a JWT; passwords and tokens of our own never do. */
@@ -72,8 +71,7 @@ export function createOauthVerifier(options: OauthOptions, clock: Clock): OauthV
 function userOf(payload: JWTPayload, claim: string): OauthVerdict {
   const user = payload[claim];
   if (typeof user !== 'string' || user === '') return { ok: false, reason: `no claim "${claim}"` };
-  // Some providers let anyone enter any address, and say here that nobody has checked it.
-  if (claim === 'email' && UNVERIFIED.has(payload['email_verified'])) {
+  if (claim === 'email' && isUnverified(payload)) {
     return { ok: false, reason: 'the e-mail address is not verified' };
   }
   return { ok: true, user };

@@ -1,6 +1,7 @@
 import * as client from 'openid-client';
 import { isLoopback } from '../../core/address.ts';
 import { describeError } from '../../core/errors.ts';
+import { isUnverified } from '../../core/unverified.ts';
 import type { Secret } from '../../core/secret.ts';
 import type { ProviderTrip, SignInProvider, Vouched } from './sign-in-provider.ts';
 
@@ -123,8 +124,7 @@ async function finish(
 function userOf(claims: Readonly<Record<string, unknown>>, claim: string): Vouched {
   const user = claims[claim];
   if (typeof user !== 'string' || user === '') return { ok: false, reason: `no claim "${claim}"` };
-  // Some providers let anyone enter any address, and say here that nobody has checked it.
-  if (claim === 'email' && claims['email_verified'] === false) {
+  if (claim === 'email' && isUnverified(claims)) {
     return { ok: false, reason: 'the e-mail address is not verified' };
   }
   return { ok: true, user };
