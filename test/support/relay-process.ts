@@ -1,4 +1,9 @@
-/** The product's relay behind a login that believes everyone: `relay-process ENGINE_HOST ENGINE_PORT [ENGINE_SOCKET]`. */
+/**
+ * The product's relay behind a login that believes everyone: `relay-process ENGINE_HOST ENGINE_PORT [ENGINE_SOCKET]`. Each line on
+ * standard input is answered with the most bytes that were in use, garbage not counted, since the line before.
+ */
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { createServer, type AddressInfo, type Socket } from 'node:net';
 
 import { systemClock } from '../../src/core/clock.ts';
@@ -20,6 +25,24 @@ const server = createServer({ pauseOnConnect: true, allowHalfOpen: true }, (sock
 server.listen(0, '127.0.0.1', 4096, () =>
   process.stdout.write(`${(server.address() as AddressInfo).port}\n`),
 );
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
+let mostInUse = 0;
+setInterval(lookAtMemory, 20);
+process.stdin.on('data', () => {
+  lookAtMemory();
+  process.stdout.write(`${mostInUse}\n`);
+  mostInUse = 0;
+});
+
+function lookAtMemory(): void {
+  // The second time waits for what the first one left to sweep in the background.
+  collectGarbage();
+  collectGarbage();
+  const { heapUsed, external } = process.memoryUsage();
+  mostInUse = Math.max(mostInUse, heapUsed + external);
+}
 
 async function serve(socket: Socket): Promise<void> {
   const client = transports.plain(socket);
