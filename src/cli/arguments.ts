@@ -46,10 +46,3 @@ export function severalOf(flags: string, description: string, choices: readonly 
     },
   );
 }
-
-/** The property without its undefined values, for requests whose fields may be left out but not undefined. */
-export function defined<T extends object>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}

@@ -1,6 +1,7 @@
 import type { Command } from 'commander';
 import type { SessionQuery } from '../../store/live-sessions.ts';
-import { countArgument, defined } from '../arguments.ts';
+import { defined } from '../../core/defined.ts';
+import { countArgument } from '../arguments.ts';
 import { UsageError } from '../failure.ts';
 import { addLeaf } from '../leaf.ts';
 import { printList, type OutputOptions } from '../output/print.ts';

@@ -1,6 +1,7 @@
 import { Option, type Command } from 'commander';
 import type { TokenSort, TokenView, ListQuery } from '../../tokens/views.ts';
-import { countArgument, defined, severalOf } from '../arguments.ts';
+import { defined } from '../../core/defined.ts';
+import { countArgument, severalOf } from '../arguments.ts';
 import { addLeaf } from '../leaf.ts';
 import { printList, printOne, type OutputOptions } from '../output/print.ts';
 import { TOKEN_COLUMNS } from '../output/views.ts';

@@ -1,7 +1,8 @@
 import { Option, type Command } from 'commander';
 import { PRIVILEGES, type Privilege } from '../../accounts/actor.ts';
 import type { NewUser } from '../../accounts/service.ts';
-import { collect, defined, severalOf } from '../arguments.ts';
+import { defined } from '../../core/defined.ts';
+import { collect, severalOf } from '../arguments.ts';
 import { addLeaf } from '../leaf.ts';
 import { printOne, type OutputOptions } from '../output/print.ts';
 import { USER_COLUMNS } from '../output/views.ts';

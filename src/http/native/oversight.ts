@@ -1,7 +1,7 @@
 import { z } from '@hono/zod-openapi';
 import { AUDIT_ACTIONS } from '../../store/audit.ts';
 import type { HttpDeps } from '../deps.ts';
-import { defined } from './defined.ts';
+import { defined } from '../../core/defined.ts';
 import { body, json, secured, type NativeRoutes } from './describe.ts';
 import { AuditRow, Limit, Session, TimeParameter, Uid } from './schemas.ts';
 import { Reason } from './token-requests.ts';

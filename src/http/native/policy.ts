@@ -1,6 +1,6 @@
 import { z } from '@hono/zod-openapi';
 import type { HttpDeps } from '../deps.ts';
-import { defined } from './defined.ts';
+import { defined } from '../../core/defined.ts';
 import { body, json, secured, type NativeRoutes } from './describe.ts';
 import { Limit, Policy, PolicyChange, PolicyPatch } from './schemas.ts';
 

@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import { parseDuration } from '../../core/duration.ts';
 import type { Lifetime } from '../../tokens/service.ts';
 import type { ListQuery } from '../../tokens/views.ts';
-import { defined } from './defined.ts';
+import { defined } from '../../core/defined.ts';
 import { Cursor, Limit, Scopes, TimeParameter, TokenState, Uid } from './schemas.ts';
 
 const NAMED_LIFETIMES = ['default', 'maximum', 'never'] as const;

@@ -4,7 +4,7 @@ import type { TokenView } from '../../tokens/views.ts';
 import type { HttpDeps } from '../deps.ts';
 import { body, json, NO_CONTENT, optionalBody, parameter, secured, type NativeRoutes } from './describe.ts';
 import { Token, Uid } from './schemas.ts';
-import { defined } from './defined.ts';
+import { defined } from '../../core/defined.ts';
 import {
   IdempotencyKey,
   listQuery,

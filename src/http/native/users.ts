@@ -3,7 +3,7 @@ import { Secret } from '../../core/secret.ts';
 import type { UserView } from '../../accounts/views.ts';
 import type { HttpDeps } from '../deps.ts';
 import { body, json, NO_CONTENT, secured, type NativeRoutes } from './describe.ts';
-import { defined } from './defined.ts';
+import { defined } from '../../core/defined.ts';
 import { Cursor, Limit, Uid, User } from './schemas.ts';
 
 const tags = ['users'];
