@@ -5,12 +5,14 @@ import {
   type AuditEntry,
   type AuditQuery,
   type AuditRow,
+  type AuditVerdict,
 } from '../../store/audit.ts';
-import { countArgument, defined, momentArgument } from '../arguments.ts';
+import { defined } from '../../core/defined.ts';
+import { countArgument, momentArgument } from '../arguments.ts';
 import { NegativeAnswer } from '../failure.ts';
 import { addLeaf } from '../leaf.ts';
-import { printList, type OutputOptions } from '../output/print.ts';
-import { AUDIT_COLUMNS } from '../output/views.ts';
+import { printList, printOne, type OutputOptions } from '../output/print.ts';
+import { AUDIT_COLUMNS, VERDICT_COLUMNS } from '../output/views.ts';
 import { getUser } from '../references.ts';
 import { withServices, type Services } from '../services.ts';
 import { say, type Terminal } from '../terminal.ts';
@@ -82,19 +84,23 @@ function addVerify(audit: Command, terminal: Terminal): void {
     name: 'verify',
     description:
       'Reads the whole chain and says whether a row was changed, deleted or put in: then the exit code is 1.',
-    examples: ['patgate audit verify'],
+    hasOutput: true,
+    examples: ['patgate audit verify', 'patgate audit verify -o json'],
   });
-  command.action(() =>
+  command.action(({ output }: OutputOptions) =>
     withServices(command, terminal, async ({ actor, oversight }) => {
       const verdict = await oversight.verifyAudit(actor);
-      if (verdict.ok) {
-        const range = verdict.firstSeq === null ? '' : `, ${verdict.firstSeq} to ${verdict.lastSeq}`;
-        terminal.stdout.write(`ok: ${verdict.rows} rows${range}\n`);
-        return;
-      }
-      terminal.stdout.write(`broken at row ${verdict.seq}: ${verdict.problem}\n`);
+      if (output === 'table') terminal.stdout.write(`${lineOf(verdict)}\n`);
+      else printOne(terminal, output, verdict, VERDICT_COLUMNS);
+      if (verdict.ok) return;
       say(terminal, 'patgate: the audit was tampered with or is damaged');
       throw new NegativeAnswer();
     }),
   );
+}
+
+function lineOf(verdict: AuditVerdict): string {
+  if (!verdict.ok) return `broken at row ${verdict.seq}: ${verdict.problem}`;
+  const range = verdict.firstSeq === null ? '' : `, ${verdict.firstSeq} to ${verdict.lastSeq}`;
+  return `ok: ${verdict.rows} rows${range}`;
 }

@@ -5,6 +5,8 @@ import type { Store } from '../../store/store.ts';
 import { configOf } from '../config-flags.ts';
 import { EXIT, exitCodeOf, NegativeAnswer, type ExitCode } from '../failure.ts';
 import { addLeaf } from '../leaf.ts';
+import { columnsOf } from '../output/columns.ts';
+import { printList, type OutputOptions } from '../output/print.ts';
 import { withStore, type Surroundings } from '../store.ts';
 import { printable, type Terminal } from '../terminal.ts';
 
@@ -15,21 +17,26 @@ interface Finding {
   readonly exitCode: ExitCode;
 }
 
+const COLUMNS = columnsOf<Finding>('what', 'verdict', 'text', 'exitCode');
+
 export function addCheck(program: Command, terminal: Terminal): void {
   const command = addLeaf(program, {
     name: 'check',
     description:
       'Reads the configuration and tries everything that it names: certificate, store, engines. One line each; the exit code is that of the first failure.',
     configFlags: 'all',
-    examples: ['patgate check', 'patgate check --config /etc/patgate/patgate.toml'],
+    hasOutput: true,
+    examples: ['patgate check', 'patgate check --config /etc/patgate/patgate.toml', 'patgate check -o json'],
   });
-  command.action(async () => {
+  command.action(async ({ output }: OutputOptions) => {
     const { config } = configOf(command, terminal);
     const findings: Finding[] = [];
     for await (const finding of checkAll(command, terminal, config)) {
       findings.push(finding);
+      if (output !== 'table') continue;
       terminal.stdout.write(`${finding.what}: ${finding.verdict}: ${printable(finding.text)}\n`);
     }
+    if (output !== 'table') printList(terminal, output, findings, COLUMNS);
     const failure = findings.find(({ verdict }) => verdict === 'FAILED');
     if (failure !== undefined) throw new NegativeAnswer(failure.exitCode);
   });

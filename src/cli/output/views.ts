@@ -1,5 +1,5 @@
 import type { GroupView, UserView } from '../../accounts/views.ts';
-import type { AuditRow } from '../../store/audit.ts';
+import type { AuditRow, AuditVerdict } from '../../store/audit.ts';
 import type { ListedSession } from '../../store/live-sessions.ts';
 import type { PolicyChange } from '../../store/policy.ts';
 import type { TokenView } from '../../tokens/views.ts';
@@ -103,6 +103,15 @@ export const AUDIT_COLUMNS = columnsOf<AuditRow>(
   ['reason', 'REASON'],
   { key: 'detail', heading: null, value: ({ detail }) => (detail === null ? null : JSON.stringify(detail)) },
   'hash',
+);
+
+export const VERDICT_COLUMNS = columnsOf<AuditVerdict>(
+  'ok',
+  { key: 'rows', heading: null, value: (verdict) => (verdict.ok ? verdict.rows : null) },
+  { key: 'firstSeq', heading: null, value: (verdict) => (verdict.ok ? verdict.firstSeq : null) },
+  { key: 'lastSeq', heading: null, value: (verdict) => (verdict.ok ? verdict.lastSeq : null) },
+  { key: 'seq', heading: null, value: (verdict) => (verdict.ok ? null : verdict.seq) },
+  { key: 'problem', heading: null, value: (verdict) => (verdict.ok ? null : verdict.problem) },
 );
 
 export const POLICY_CHANGE_COLUMNS = columnsOf<PolicyChange>(

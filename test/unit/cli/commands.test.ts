@@ -288,10 +288,17 @@ describe('patgate audit', () => {
     const intact = await run(['audit', 'verify']);
     expect(intact.code).toBe(0);
     expect(intact.stdout).toMatch(/^ok: \d+ rows, 1 to \d+\n$/);
+    const verdict = JSON.parse((await run(['audit', 'verify', '-o', 'json'])).stdout) as Row;
+    expect(verdict).toEqual({ ok: true, rows: verdict['lastSeq'], firstSeq: 1, lastSeq: verdict['rows'] });
     await asAdmin("update patgate.audit set actor_name = 'nobody' where seq = 3", database.url);
     const broken = await run(['audit', 'verify']);
     expect(broken.code).toBe(1);
     expect(broken.stdout).toMatch(/^broken at row 3: /);
+    const told = await run(['audit', 'verify', '-o', 'json']);
+    expect([told.code, JSON.parse(told.stdout)]).toEqual([
+      1,
+      { ok: false, seq: 3, problem: expect.any(String) as string },
+    ]);
   });
 });
 
@@ -329,6 +336,20 @@ describe('exit codes', () => {
     expect(ran.code).toBe(code);
     if (code === 0) expect(ran.stderr).toBe('');
     else expect(ran).toMatchObject({ stdout: '', stderr: expect.stringMatching(/\S/) as string });
+  });
+
+  it('tells a script which check failed', async () => {
+    const environment = { PATGATE_STORE_URL: 'postgres://u@127.0.0.1:1/d' };
+    const ran = await run(['check', '-o', 'json'], { environment });
+    expect([ran.code, JSON.parse(ran.stdout)]).toMatchObject([
+      5,
+      [
+        { what: 'config', verdict: 'ok' },
+        { what: 'tls', verdict: 'ok' },
+        { what: 'store', verdict: 'FAILED', exitCode: 5 },
+        { what: 'engine', verdict: 'ok' },
+      ],
+    ]);
   });
 
   it('names every problem of the configuration on a line of its own', async () => {
