@@ -1,3 +1,4 @@
+import { asciiLower } from '../core/ascii.ts';
 import { isWellFormed, tokenDigest } from '../tokens/format.ts';
 import type { AccountCredentials } from '../tokens/credentials.ts';
 import { checkPassword } from '../tokens/check-password.ts';
@@ -78,7 +79,7 @@ async function byToken(
 /** Whether a start-up user means this account. One user's e-mail address may be another one's name: the name wins. */
 async function isNamed(account: AccountCredentials, nameOrEmail: string, deps: LoginDeps): Promise<boolean> {
   if (account.name === nameOrEmail) return true;
-  if (account.email?.toLowerCase() !== nameOrEmail.toLowerCase()) return false;
+  if (account.email === null || asciiLower(account.email) !== asciiLower(nameOrEmail)) return false;
   return (await deps.credentials.byName(nameOrEmail))?.account.uid === account.uid;
 }
 

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { asciiLower } from '../core/ascii.ts';
 import {
   DEFAULT_ITERATIONS,
   hmac,
@@ -17,7 +18,7 @@ export const NOBODY: ServerKeys = { storedKey: randomBytes(KEY_LENGTH), serverKe
  * @param name as given; e-mail addresses count in any case, so their mock salt must not depend on it either
  */
 export function mockParameters(storeSecret: Buffer, name: string): ScramParameters {
-  const known = name.includes('@') ? name.toLowerCase() : name;
+  const known = name.includes('@') ? asciiLower(name) : name;
   const salt = hmac(storeSecret, `scram mock salt\0${known}`).subarray(0, SALT_LENGTH);
   return { salt, iterations: DEFAULT_ITERATIONS };
 }

@@ -2,6 +2,7 @@ import { createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:c
 import { LRUCache } from 'lru-cache';
 import { TooManyGuesses, type Admission, type Attempt, type GuessGuard } from '../accounts/guess-guard.ts';
 import { addressBlock, normalAddress } from '../core/address.ts';
+import { asciiLower } from '../core/ascii.ts';
 import type { Clock } from '../core/clock.ts';
 
 export interface ThrottleOptions {
@@ -79,7 +80,7 @@ export class Throttle implements GuessGuard {
 
   /** @throws GatewayError `login.throttled` */
   admit(attempt: Attempt): Admission {
-    const key = `${laneOf(attempt.address)} ${attempt.account.toLowerCase()}`;
+    const key = `${laneOf(attempt.address)} ${asciiLower(attempt.account)}`;
     const turn = this.#takeTurn(key, attempt.account);
     const giveBack = turn ?? NOTHING_TAKEN;
     let leave = NOTHING_TAKEN;

@@ -19,7 +19,9 @@ const TOKEN = tokenJson('t', 't.expires_at');
 /** An exchanged token is its personal access token with keys of its own and an earlier end. */
 const EXCHANGED = tokenJson('h', 'least(t.expires_at, h.expires_at)');
 
-/** $1 name or e-mail, $2 now */
+/**
+ * $1 name or e-mail, $2 now. The second comparison is that of `asciiLower`; the first one has an index.
+ */
 export const BY_NAME: Prepared = {
   name: 'patgate_credentials_by_name',
   text: `
@@ -45,7 +47,7 @@ export const BY_NAME: Prepared = {
         select uid, 1 as rank, removed_at from patgate.users where name = $1
         union all
         select uid, 2 as rank, removed_at from patgate.users
-        where lower(email) = lower($1) and removed_at is null
+        where lower(email) = lower($1) and lower(email collate "C") = lower($1 collate "C") and removed_at is null
       ) named order by removed_at desc nulls first, rank limit 1
     )`,
 };

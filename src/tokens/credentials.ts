@@ -73,7 +73,7 @@ export interface TokenWithAccount {
  * @throws GatewayError store.unreachable
  */
 export interface Credentials {
-  /** @param nameOrEmail a user's name exactly, else an e-mail address in any case */
+  /** @param nameOrEmail a user's name exactly, else an e-mail address, A to Z in any case */
   byName(nameOrEmail: string): Promise<AccountWithTokens | null>;
   /**
    * @param digest SHA-256 of the whole token text. The digest of a token that was got in exchange for a personal access

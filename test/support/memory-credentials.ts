@@ -1,4 +1,5 @@
 import { createHash, randomBytes, randomUUID } from 'node:crypto';
+import { asciiLower } from '../../src/core/ascii.ts';
 import { DAY_MS } from '../../src/core/duration.ts';
 import { deriveKeys, newSalt } from '../../src/scram/keys.ts';
 import type {
@@ -94,7 +95,7 @@ export class MemoryCredentials implements Credentials {
     this.calls.push('byName');
     const account =
       this.#accounts.find(({ name }) => name === nameOrEmail) ??
-      this.#accounts.find(({ email }) => email?.toLowerCase() === nameOrEmail.toLowerCase());
+      this.#accounts.find(({ email }) => email !== null && asciiLower(email) === asciiLower(nameOrEmail));
     if (account === undefined) return Promise.resolve(null);
     const tokens = this.#tokens.map(({ token }) => token).filter(({ uid }) => uid === account.uid);
     return Promise.resolve({ account, tokens, tokensEnabled: this.tokensEnabled });

@@ -7,6 +7,7 @@ import type { Authentication, Authenticator } from '../../tokens/authenticator.t
 import { isWellFormed, tokenDigest } from '../../tokens/format.ts';
 import type { Origin } from '../../tokens/service.ts';
 import { addressBlock } from '../../core/address.ts';
+import { asciiLower } from '../../core/ascii.ts';
 import type { HttpDeps } from '../deps.ts';
 import type { Caller, HttpContext, HttpEnv } from '../env.ts';
 import { RateLimited, SuspendedCredential, type Suspension } from '../failure.ts';
@@ -169,7 +170,7 @@ export class Callers {
     if (this.#deps.tokenUsers.includes(user) || user === actor.name) return true;
     if (!user.includes('@')) return false;
     const { email } = await this.#deps.accounts.getUser(actor, { uid: actor.uid });
-    return email?.toLowerCase() === user.toLowerCase();
+    return email !== null && asciiLower(email) === asciiLower(user);
   }
 }
 

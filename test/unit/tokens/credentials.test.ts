@@ -34,6 +34,14 @@ describe('byName', () => {
     expect(await found('')).toBeUndefined();
   });
 
+  it('takes no other letter for one of A to Z, so that nobody comes in by an address that only looks the same', async () => {
+    await insertUser(test.store, { name: 'kit', email: 'kit@pickit.example' });
+    const found = async (name: string) => (await credentials.byName(name))?.account.name;
+    expect(await found('KIT@PicKit.example')).toBe('kit');
+    expect(await found('kit@pic\u212Ait.example')).toBeUndefined();
+    expect(await found('k\u0130t@pickit.example')).toBeUndefined();
+  });
+
   it('prefers a name to an e-mail, and who is there to who was removed', async () => {
     await insertUser(test.store, { name: 'gone', removed_at: ago(5), engine_role: 'first' });
     expect((await credentials.byName('gone'))?.account).toMatchObject({ disabled: true });
