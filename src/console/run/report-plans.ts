@@ -1,5 +1,5 @@
-import type { Privilege } from '../../accounts/actor.ts';
-import { demandPrivilege } from '../../accounts/permission.ts';
+import type { Actor } from '../../accounts/actor.ts';
+import { demandAdmin, demandPrivilege } from '../../accounts/permission.ts';
 import type { ConfigLine, LoginRule, PoolReport, Statistic } from '../deps.ts';
 import { HELP } from '../help.ts';
 import { columnsOf, command, rowOf, SHOWN, table, type Execution, type Plan, type View } from '../plan.ts';
@@ -48,11 +48,11 @@ export function reportPlan(report: Report): Plan {
     case 'users':
       return usersPlan();
     case 'pools':
-      return reportOf(POOLS, 'manage_all', ({ deps }) => deps.pools());
+      return reportOf(POOLS, demandManager, ({ deps }) => deps.pools());
     case 'stats':
-      return reportOf(STATISTICS, 'manage_all', ({ deps }) => deps.statistics());
+      return reportOf(STATISTICS, demandManager, ({ deps }) => deps.statistics());
     case 'config':
-      return reportOf(CONFIG, 'admin', ({ deps }) => deps.config());
+      return reportOf(CONFIG, demandAdmin, ({ deps }) => deps.config());
     case 'version':
       return table([{ name: 'version', type: 'text' }], SHOWN, ({ deps }) => [[`patgate ${deps.version}`]]);
     case 'help':
@@ -62,13 +62,17 @@ export function reportPlan(report: Report): Plan {
   }
 }
 
+function demandManager(caller: Actor): void {
+  demandPrivilege(caller, 'manage_all');
+}
+
 function reportOf<T>(
   view: View<T>,
-  privilege: Privilege,
+  demand: (caller: Actor) => void,
   read: (execution: Execution) => readonly T[] | Promise<readonly T[]>,
 ): Plan {
   return table(columnsOf(view), SHOWN, async (execution) => {
-    demandPrivilege(await callerOf(execution), privilege);
+    demand(await callerOf(execution));
     return (await read(execution)).map((item) => rowOf(view, item));
   });
 }

@@ -1,9 +1,10 @@
 import fc from 'fast-check';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { Scope } from '../../../src/accounts/actor.ts';
 import type { UserView } from '../../../src/accounts/views.ts';
 import type { ConsoleDeps } from '../../../src/console/console.ts';
 import { int32, text, typed } from '../../protocol/packets.ts';
-import { addUser, issueTo } from '../../support/services.ts';
+import { addUser, issueTo, ROOT } from '../../support/services.ts';
 import { cellsOf, factsOf, fieldsOf, inShort, prepareConsole, Talk, type ConsoleGround } from './harness.ts';
 
 const int16 = (value: number): Buffer => Buffer.of((value >> 8) & 0xff, value & 0xff);
@@ -91,6 +92,21 @@ describe('simple queries', () => {
     ['select x', 'E:42703 Z:I'],
   ])('%j', async (sql, expected) => {
     expect(await talk().ask(query(sql))).toBe(expected);
+  });
+
+  test('SHOW CONFIG is for administrators, and by a token for those with the scope for that', async () => {
+    const boss = await addUser(ground.services);
+    await ground.services.accounts.grant(ROOT, 'admin', { kind: 'user', name: boss.name });
+    const byToken = async (scopes: Scope[]): Promise<string> => {
+      const { info } = await issueTo(ground.services, boss, { scopes });
+      const client = new Talk(factsOf(boss, { provedBy: 'token', token: info }), ground.deps);
+      talks.push(client);
+      const answer = await client.ask(query('SHOW CONFIG'));
+      return answer.includes('E:42501') ? 'refused' : 'shown';
+    };
+    expect(await byToken([])).toBe('refused');
+    expect(await byToken(['tokens'])).toBe('refused');
+    expect(await byToken(['accounts'])).toBe('shown');
   });
 
   test('a failed transaction takes nothing but its end', async () => {
