@@ -102,6 +102,15 @@ export const IDLE_TOO_LONG = ending(
 /** The client broke the protocol; the relay itself notices, and says so. */
 export const CLIENT_PROTOCOL = ending('session.client_protocol', fatal('08P01', 'invalid message length'));
 
+/**
+ * For an engine that went away between two messages. 57P02 is what PostgreSQL says when a crash ends a session: drivers and
+ * their pools throw the connection away.
+ */
+export function engineLost(engine: string): Ending {
+  const why = `terminating connection: the engine "${engine}" closed it without a word`;
+  return ending('engine.lost', fatal('57P02', why));
+}
+
 /** In the words of src/backend/tcop/postgres.c, with the reason. */
 function terminating(why: string): ClientFault<'57P01'> {
   return fatal('57P01', `terminating connection: ${why}`);

@@ -14,6 +14,7 @@ export function reasonOfEnd(
   code: ErrorCode | null,
 ): ErrorCode | RelayEnd['cause'] {
   if (cause === 'client malformed') return CLIENT_PROTOCOL.code;
+  if (cause === 'engine lost') return 'engine.lost';
   return closedBy === 'gateway' && code !== null ? code : cause;
 }
 

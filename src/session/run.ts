@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Principal } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
-import { fatal } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { LoginOutcome } from '../login/types.ts';
 import type { EngineSession, Route, Upstream } from '../upstream/open.ts';
@@ -12,6 +11,7 @@ import type { Admitted, CancelAsked } from './admit.ts';
 import { checkAllowed } from './allow.ts';
 import { applicationName } from './application-name.ts';
 import type { Deadline } from './deadline.ts';
+import { engineLost } from './endings.ts';
 import { greeting, newCancelSecret } from './greet.ts';
 import type { Attempt, Journal } from './journal.ts';
 import { refuse } from './refuse.ts';
@@ -163,10 +163,8 @@ function join(
   };
 }
 
-/** 57P02 is what PostgreSQL says when a crash ends a session: drivers and their pools throw the connection away. */
-function engineGone(name: string): Buffer {
-  const fault = fatal('57P02', `terminating connection: the engine "${name}" closed it without a word`);
-  return encodeBackend({ kind: 'errorResponse', fault });
+function engineGone(engine: string): Buffer {
+  return encodeBackend({ kind: 'errorResponse', fault: engineLost(engine).fault });
 }
 
 async function carry(session: LiveSession, epoch: number, deps: SessionDeps): Promise<RelayEnd> {

@@ -75,7 +75,7 @@ describe('when the engine', () => {
     expect(await outcome).toMatchObject(GONE);
     await eventually(async () => {
       const rows = await gateway.services.audit.list({ action: 'session.close', limit: 1 });
-      expect(rows[0]?.reason).toBe('engine lost');
+      expect(rows[0]?.reason).toBe('engine.lost');
     });
   });
 
