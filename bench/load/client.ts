@@ -29,7 +29,6 @@ export class LoadClient {
   private constructor(socket: Socket, ear: Ear) {
     this.socket = socket;
     this.#ear = ear;
-    socket.on('error', () => undefined);
   }
 
   /** Connects and logs in. @throws Error when that fails */
@@ -41,8 +40,11 @@ export class LoadClient {
     };
     const onread = tls ? {} : { onread: { buffer: sink, callback } };
     const socket = connect({ port: door.port, host: '127.0.0.1', noDelay: true, ...onread });
+    // Whoever waits for an answer hears of the end; without a listener, a reset would end the process.
+    socket.on('error', () => undefined);
     await once(socket, 'connect');
     const encrypted = tls ? await startTls(socket) : socket;
+    if (encrypted !== socket) encrypted.on('error', () => undefined);
     if (tls) encrypted.on('data', (chunk: Buffer) => ear.heard(chunk, chunk.length));
     const handshake = new Handshake(encrypted);
     ear.heard = (chunk, length) => handshake.received(chunk.subarray(0, length));
