@@ -5,6 +5,7 @@ import { link } from '../link.ts';
 import { html, NOTHING, type Html } from '../ui/html.ts';
 import { page } from '../ui/layout.ts';
 import { keyField } from '../ui/form.ts';
+import { keptFields, searchBox } from '../ui/filters.ts';
 import { action, done, empty, heading, pager, tabs } from '../ui/parts.ts';
 import { csvAnswer } from '../../token-csv.ts';
 import { signedIn, type Visit } from '../visit.ts';
@@ -109,20 +110,8 @@ function toolbar({ list, counts }: Data): Html {
   const { q: _, page: __, ...others } = listParameters(list);
   return html`<div class="toolbar">
     <form class="search" role="search" action="${PATH}">
-      ${Object.entries(others).map(([name, value]) =>
-        value === null || value === ''
-          ? NOTHING
-          : html`<input type="hidden" name="${name}" value="${value}" />`,
-      )}
-      <input
-        type="search"
-        name="q"
-        value="${list.search}"
-        aria-label="Search tokens"
-        placeholder="Label, description or prefix"
-        maxlength="200"
-      />
-      <button class="plain">Search</button>
+      ${keptFields(others)}
+      ${searchBox({ value: list.search, placeholder: 'Label, description or prefix', label: 'Search tokens' })}
     </form>
     <span class="push"></span>
     ${action({ href: link('/tokens.csv', { ...listParameters(list), page: null, size: null }), text: 'Export CSV', kind: 'quiet' })}

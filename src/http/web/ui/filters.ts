@@ -19,11 +19,9 @@ export interface FilterOptions {
 export function filters(options: FilterOptions): Html {
   const { path, kept, search, fields = [], used = 0, clear = path, actions = NOTHING } = options;
   return html`<form class="stack" role="search" action="${path}">
-    ${Object.entries(kept).map(([name, value]) =>
-      value === null || value === '' ? NOTHING : hidden(name, String(value)),
-    )}
+    ${keptFields(kept)}
     <div class="toolbar">
-      ${search === undefined ? NOTHING : searchBox(search)}
+      ${search === undefined ? NOTHING : html`<div class="search">${searchBox(search)}</div>`}
       <span class="push"></span>
       ${actions}
     </div>
@@ -42,9 +40,16 @@ export function filters(options: FilterOptions): Html {
   </form>`;
 }
 
-function searchBox({ value, placeholder, label }: NonNullable<FilterOptions['search']>): Html {
-  return html`<div class="search">
-    <input
+/** What a form of a list keeps besides its fields; what is empty stays out of the address. */
+export function keptFields(kept: FilterOptions['kept']): readonly Html[] {
+  return Object.entries(kept).map(([name, value]) =>
+    value === null || value === '' ? NOTHING : hidden(name, String(value)),
+  );
+}
+
+/** The field `q` with its button. */
+export function searchBox({ value, placeholder, label }: NonNullable<FilterOptions['search']>): Html {
+  return html`<input
       type="search"
       name="q"
       value="${value}"
@@ -52,6 +57,5 @@ function searchBox({ value, placeholder, label }: NonNullable<FilterOptions['sea
       placeholder="${placeholder}"
       maxlength="200"
     />
-    <button class="plain">Search</button>
-  </div>`;
+    <button class="plain">Search</button>`;
 }
