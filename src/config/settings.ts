@@ -134,6 +134,11 @@ export const SETTINGS = {
     reloadable: true,
     help: 'How long a connection may stay silent at its start.',
   }),
+  'login.store_grace': setting(type.orOff(type.duration), 'off', {
+    ...login,
+    reloadable: true,
+    help: 'For how long after the store found it right a secret opens sessions while the store cannot be reached. What is revoked in that time elsewhere is noticed only when the store is back; see docs/security.md.',
+  }),
   'login.max_pending': setting(type.integer(1, 1_000_000), '1000', {
     ...login,
     reloadable: true,

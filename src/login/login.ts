@@ -1,6 +1,7 @@
 import { logInByOauth } from './bearer.ts';
 import { logInNamedInCleartext, logInTokenInCleartext } from './cleartext.ts';
 import { timed } from './even-out.ts';
+import { judgedByGrace, refusedByGrace } from './grace.ts';
 import { askFor, type Asked } from './method.ts';
 import { logInNamedBySasl } from './named-sasl.ts';
 import { LoginRefused } from './refusal.ts';
@@ -23,19 +24,21 @@ export async function login(client: LoginClient, deps: LoginDeps): Promise<Login
   });
   const tried: TriedClient = { ...client, mayTest: () => admission.mayTest() };
   const { client: timedClient, evenOut } = timed(tried, deps.clock);
+  const reads = deps.grace?.begin(deps.credentials) ?? null;
+  const from = reads === null ? deps : { ...deps, credentials: reads.credentials };
   try {
-    const outcome = await ask(timedClient, asked, deps);
+    const outcome = judgedByGrace(reads, await ask(timedClient, asked, from));
     if (outcome.kind === 'proved') admission.succeeded();
     else admission.dropped();
     return outcome;
   } catch (error) {
-    if (error instanceof LoginRefused) {
-      admission.failed(error.subject.fingerprint);
-      await evenOut();
-    } else {
+    if (!(error instanceof LoginRefused)) {
       admission.dropped();
+      throw error;
     }
-    throw error;
+    admission.failed(error.subject.fingerprint);
+    await evenOut();
+    throw refusedByGrace(reads, error as LoginRefused);
   }
 }
 

@@ -3,6 +3,7 @@ import type { Hasher } from '../accounts/hasher.ts';
 import type { Principal } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Credentials } from '../tokens/credentials.ts';
+import type { StoreGrace } from '../tokens/store-grace.ts';
 import type { MessageReader } from '../wire/message-reader.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
@@ -37,6 +38,8 @@ export interface LoginDeps {
   readonly clock: Clock;
   /** Left out: no identity provider is configured. */
   readonly oauth?: OauthVerifier;
+  /** Left out: no login without the store. */
+  readonly grace?: Pick<StoreGrace, 'begin'>;
 }
 
 export type LoginOutcome =
@@ -45,6 +48,8 @@ export type LoginOutcome =
       readonly principal: Principal;
       /** AuthenticationSASLFinal, or nothing; to be sent in one write with AuthenticationOk. */
       readonly preface: Buffer;
+      /** The store could not be reached, and had found the same secret right a short while before. */
+      readonly byGrace?: boolean;
     }
   /** The client closed instead of answering: psql does so to ask its user for a password. No failed login. */
   | LeftOutcome;

@@ -9,6 +9,7 @@ import type { Config } from '../config/config.ts';
 import { login } from '../login/login.ts';
 import { createOauthVerifier, type OauthVerifier } from '../login/oauth-verifier.ts';
 import type { LoginClient } from '../login/types.ts';
+import { createGraceMetrics } from '../observe/grace-metrics.ts';
 import { createSessionMetrics, type SessionMetrics } from '../observe/session-metrics.ts';
 import { admit, type Admitted } from '../session/admit.ts';
 import { cancelForwarded, cancelHere, type CancelDeps, type CancelKey } from '../session/cancel.ts';
@@ -21,6 +22,7 @@ import { Supervisor } from '../session/supervisor.ts';
 import { Turns } from '../session/turns.ts';
 import { createTransports, type Transports } from '../session/transports.ts';
 import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
+import { StoreGrace } from '../tokens/store-grace.ts';
 import type { Upstream } from '../upstream/open.ts';
 import { withConsole } from './console-side.ts';
 import { createEngineSide } from './engine-side.ts';
@@ -93,6 +95,8 @@ export async function createRelaySide(options: RelaySideOptions): Promise<RelayS
     clock,
     log,
   });
+  const grace = new StoreGrace({ graceMs: () => settings.current.login.storeGrace ?? 0, clock, log });
+  createGraceMetrics(options.registry, grace);
   const cancelDeps: CancelDeps = {
     registry,
     cancelEngine: (session) => upstream.cancel(session),
@@ -101,11 +105,12 @@ export async function createRelaySide(options: RelaySideOptions): Promise<RelayS
   };
   const unsubscribe = services.bus.subscribe((event) => {
     supervisor.handle(event);
+    grace.handle(event);
     // What an account left behind on the engines must not outlive its right to be there.
     if (event.kind === 'account') upstream.forget(event.uid);
     if (event.kind === 'cancel') void cancelForwarded(event, cancelDeps);
   });
-  const parts = { registry, supervisor, cancelDeps, metrics, deadlines, transports, tls, upstream };
+  const parts = { registry, supervisor, cancelDeps, metrics, deadlines, transports, tls, upstream, grace };
   return relaySide(options, parts, unsubscribe);
 }
 
@@ -118,6 +123,7 @@ interface Parts {
   readonly transports: Transports;
   readonly tls: ServerTls | null;
   readonly upstream: Upstream;
+  readonly grace: StoreGrace;
 }
 
 function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => void): RelaySide {
@@ -156,7 +162,7 @@ function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => v
 
 function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   const { settings, services, group, capacity, clock, log } = options;
-  const { registry, supervisor, cancelDeps, metrics, deadlines, tls, upstream } = parts;
+  const { registry, supervisor, cancelDeps, metrics, deadlines, tls, upstream, grace } = parts;
   const { method, tokenUsers } = settings.current.login;
   const journal = createJournal({
     audit: services.audit,
@@ -168,7 +174,8 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   });
   const { credentials, hasher } = services;
   const { throttle } = group;
-  const loginDeps = { credentials, hasher, method, tokenUsers, throttle, clock, ...oauthOf(settings, clock) };
+  const common = { credentials, hasher, method, tokenUsers, throttle, clock, grace };
+  const loginDeps = { ...common, ...oauthOf(settings, clock) };
   const turns = new Turns(clock);
   const trustedProxies = remembered((networks: readonly string[]) => networkList(networks));
   return {

@@ -15,7 +15,8 @@ import type { RelayEnd } from './relay.ts';
 
 /** One login on its way; exactly one of `succeeded`, `left` and `failed` is recorded. */
 export interface Attempt {
-  proved(principal: Principal): void;
+  /** @param byGrace without the store, which could not be reached */
+  proved(principal: Principal, byGrace: boolean): void;
   succeeded(session: LiveSession): void;
   /** The client went away when it was asked for a secret: psql asks its user, then comes back. No failed login. */
   left(): void;
@@ -41,6 +42,9 @@ export interface JournalDeps {
   readonly clock: Clock;
   readonly log: Log;
 }
+
+/** In the audit, of logins that were let in while the store was away. */
+const BY_GRACE = 'store grace';
 
 export function createJournal(deps: JournalDeps): Journal {
   return {
@@ -93,6 +97,7 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
   const address = admitted.peer.address;
   let principal: Principal | null = null;
   let subject: LoginSubject | null = null;
+  let graced = false;
   let settled = false;
   const settle = (
     outcome: 'ok' | 'refused' | 'failed',
@@ -114,8 +119,9 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
     return true;
   };
   return {
-    proved(proved) {
+    proved(proved, byGrace) {
       principal = proved;
+      graced = byGrace;
     },
     left() {
       settled = true;
@@ -124,7 +130,7 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
     succeeded(session) {
       const { sid, database, tls, principal: proved } = session;
       const detail = { sid, database, method: proved.mechanism, tls };
-      if (!settle('ok', '', { reason: null, detail })) return;
+      if (!settle('ok', '', { reason: graced ? BY_GRACE : null, detail })) return;
       const tid = proved.token?.tid ?? null;
       if (tid !== null) deps.lastUsed.note(tid, { at: deps.clock.now(), address, application });
       deps.log.debug({ user: proved.name, tid, address, ...detail }, 'login');

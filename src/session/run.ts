@@ -43,6 +43,8 @@ export interface SessionDeps {
 
 type Proved = LoginOutcome & { kind: 'proved' };
 
+const NO_NOTICE = Buffer.alloc(0);
+
 /**
  * One connection from its first byte to its last.
  * @param settled called once the login is done and a session runs
@@ -103,16 +105,17 @@ interface Progress {
 
 async function serveProved(
   admitted: Admitted,
-  { principal, preface }: Proved,
+  { principal, preface, byGrace = false }: Proved,
   progress: Progress,
   deps: SessionDeps,
 ): Promise<RelayEnd | null> {
-  progress.attempt.proved(principal);
+  progress.attempt.proved(principal, byGrace);
   const route = deps.route(principal, admitted.startup);
   checkAllowed(principal, admitted.peer, route.name);
   const permit = await deps.places.take(placesOf(principal, admitted.peer, deps.limits()));
   try {
-    const notice = await deps.notice(principal);
+    // What it would say depends on the store.
+    const notice = byGrace ? NO_NOTICE : await deps.notice(principal);
     const { signal } = progress.deadline;
     const { address } = admitted.peer;
     const engine = await deps.upstream.open(principal, admitted.startup, route, signal, address);

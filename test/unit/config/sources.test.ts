@@ -61,6 +61,7 @@ const EXAMPLES: Record<SettingName, Example> = {
   'login.token_users': { text: 'pat,$pat', toml: '["pat", "$pat"]', expected: ['pat', '$pat'] },
   'login.timeout': { text: '1500ms', expected: 1500 },
   'login.first_byte_timeout': { text: '3s', expected: 3000 },
+  'login.store_grace': { text: '15m', expected: 900_000 },
   'login.max_pending': { text: '500', toml: '500', expected: 500 },
   'login.max_pending_per_address': { text: '50', toml: '50', expected: 50 },
   'login.throttle_free': { text: '3', toml: '3', expected: 3 },

@@ -1,0 +1,270 @@
+import pg from 'pg';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { HOUR_MS } from '../../../src/core/duration.ts';
+import type { Clock } from '../../../src/core/clock.ts';
+import { systemClock } from '../../../src/core/clock.ts';
+import { DEFAULT_THROTTLE, Throttle } from '../../../src/login/throttle.ts';
+import type { GatewayEvent } from '../../../src/store/bus.ts';
+import { storeError } from '../../../src/store/errors.ts';
+import type { Credentials } from '../../../src/tokens/credentials.ts';
+import { StoreGrace } from '../../../src/tokens/store-grace.ts';
+import { startLoginServer, type Ending, type LoginServer } from '../../support/login-server.ts';
+import { MemoryCredentials, unknownToken, type IssuedToken } from '../../support/memory-credentials.ts';
+import { silentLog } from '../../support/store.ts';
+
+const GRACE_MS = HOUR_MS;
+const AWAY = {
+  code: '57P03',
+  message: 'logins are unavailable: the token store cannot be reached at the moment',
+};
+
+/** Both clocks of a machine, moved by hand: only one of them can be set. */
+class TwoClocks implements Clock {
+  passedMs = 0;
+  setByMs = 0;
+  now = () => new Date(systemClock.now().getTime() + this.passedMs + this.setByMs);
+  monotonicMs = () => systemClock.monotonicMs() + this.passedMs;
+  after = (delayMs: number, run: () => void) => systemClock.after(delayMs, run);
+}
+
+type Store = 'there' | 'away' | 'silent';
+
+/** A store that can be gone, and one in which something happens while it is being read. */
+class Troubled implements Credentials {
+  state: Store = 'there';
+  meanwhile: () => void = () => undefined;
+  readonly #inner = new MemoryCredentials();
+  readonly people = this.#inner;
+
+  byName = (name: string) => this.#ask(() => this.#inner.byName(name));
+  byToken = (digest: Buffer) => this.#ask(() => this.#inner.byToken(digest));
+  byTid = (tid: string) => this.#ask(() => this.#inner.byTid(tid));
+  storeSecret = () => this.#inner.storeSecret();
+
+  async #ask<T>(read: () => Promise<T>): Promise<T> {
+    if (this.state === 'away') throw storeError(new Error('Connection terminated'));
+    if (this.state === 'silent') await new Promise(() => undefined);
+    const answer = await read();
+    this.meanwhile();
+    return answer;
+  }
+}
+
+let store: Troubled;
+let clock: TwoClocks;
+let grace: StoreGrace;
+let server: LoginServer;
+let ada: { uid: string };
+let laptop: IssuedToken;
+let other: IssuedToken;
+let brief: IssuedToken;
+let graceMs = GRACE_MS;
+
+beforeAll(async () => {
+  store = new Troubled();
+  server = await startLoginServer({ credentials: store });
+  const account = await store.people.addUser('ada', { password: 'ada password' });
+  ada = account;
+  laptop = await store.people.addToken(account);
+  other = await store.people.addToken(account);
+  brief = await store.people.addToken(account, { expiresAt: new Date(Date.now() + GRACE_MS / 2) });
+  const hashed = await store.people.addUser('hashed');
+  const hash = await server.deps.hasher.argon2Hash('hashed password');
+  store.people.setPassword(hashed, { kind: 'argon2id', hash });
+});
+beforeEach(() => {
+  store.state = 'there';
+  store.meanwhile = () => undefined;
+  graceMs = GRACE_MS;
+  clock = new TwoClocks();
+  grace = new StoreGrace({ graceMs: () => graceMs, clock, log: silentLog });
+  server.deps = { ...server.deps, method: 'scram-sha-256', clock, grace };
+});
+afterAll(() => server.close());
+
+async function logIn(user: string, password: string): Promise<Ending> {
+  const tls = { rejectUnauthorized: false };
+  const client = new pg.Client({ host: '127.0.0.1', port: server.port, user, password, ssl: tls });
+  client.on('error', () => undefined);
+  const connected = client.connect().then(() => null);
+  const failure = await connected.catch((error: unknown) => error as { code: string; message: string });
+  await client.end().catch(() => undefined);
+  const ending = await server.ending();
+  if (ending.kind !== 'refused') expect(failure).toBeNull();
+  else
+    expect(failure).toMatchObject({
+      code: ending.error.client.sqlState,
+      message: ending.error.client.message,
+    });
+  return ending;
+}
+
+const byGrace = { kind: 'proved', byGrace: true };
+const away = { kind: 'refused', error: { client: { sqlState: AWAY.code, message: AWAY.message } } };
+
+describe.each([
+  { way: 'a token in cleartext', method: 'scram-sha-256', user: () => '$token', secret: () => laptop.text },
+  { way: 'a token in cleartext, by name', method: 'cleartext', user: () => 'ada', secret: () => laptop.text },
+  {
+    way: 'a token in cleartext, by e-mail address',
+    method: 'cleartext',
+    user: () => 'Ada@example.com',
+    secret: () => laptop.text,
+  },
+  {
+    way: 'a password in cleartext',
+    method: 'cleartext',
+    user: () => 'hashed',
+    secret: () => 'hashed password',
+  },
+  { way: 'a password over SCRAM', method: 'scram-sha-256', user: () => 'ada', secret: () => 'ada password' },
+  { way: 'a token over SCRAM', method: 'scram-sha-256', user: () => 'ada', secret: () => laptop.text },
+  {
+    way: 'a token by its id',
+    method: 'scram-sha-256',
+    user: () => `$token.${laptop.tid}`,
+    secret: () => laptop.text,
+  },
+] as const)('$way', ({ method, user, secret }) => {
+  beforeEach(() => {
+    server.deps = { ...server.deps, method };
+  });
+
+  test('opens sessions while the store is away, once the store had found it right', async () => {
+    store.state = 'away';
+    expect(await logIn(user(), secret())).toMatchObject(away);
+    store.state = 'there';
+    const first = await logIn(user(), secret());
+    expect(first).toMatchObject({ kind: 'proved' });
+    expect(first).not.toHaveProperty('byGrace');
+    store.state = 'away';
+    const second = await logIn(user(), secret());
+    expect(second).toMatchObject(byGrace);
+    if (first.kind !== 'proved' || second.kind !== 'proved') throw new Error('not proved');
+    expect(second.principal).toEqual(first.principal);
+    expect(grace.logins).toBe(1);
+  });
+
+  test('does not open any by another secret, and does not say which secret is wrong', async () => {
+    await logIn(user(), secret());
+    store.state = 'away';
+    for (const wrong of [other.text, unknownToken(), 'a guess']) {
+      if (user() === '$token' && wrong === 'a guess') continue;
+      expect(await logIn(user(), wrong)).toMatchObject(away);
+    }
+    expect(await logIn('nobody', secret())).toMatchObject(away);
+  });
+});
+
+describe('a secret that the store found right', () => {
+  test.each<[what: string, happen: () => void, outcome: object]>([
+    ['just within the grace', () => (clock.passedMs += GRACE_MS - 5000), byGrace],
+    ['the grace is over', () => (clock.passedMs += GRACE_MS), away],
+    ['the machine slept, and only its clock knows', () => (clock.setByMs += GRACE_MS), away],
+    [
+      'the clock was set back before the grace was over',
+      () => {
+        clock.setByMs -= 10 * GRACE_MS;
+        clock.passedMs += GRACE_MS;
+      },
+      away,
+    ],
+    ['grace was switched off', () => (graceMs = 0), away],
+    ['it is said to be revoked', () => tell({ kind: 'tokens', tids: [laptop.tid], change: 'revoked' }), away],
+    ['another one is', () => tell({ kind: 'tokens', tids: [other.tid], change: 'revoked' }), byGrace],
+    ['its owner was changed', () => tell({ kind: 'account', uid: ada.uid }), away],
+    ['somebody else was', () => tell({ kind: 'account', uid: other.tid }), byGrace],
+    ['the policy was changed', () => tell({ kind: 'policy' }), away],
+    ['events may have been missed', () => tell({ kind: 'resync' }), away],
+    ['a cancel request went by', () => tell({ kind: 'cancel', processId: 1, keyDigest: '' }), byGrace],
+  ])('%s', async (_what, happen, outcome) => {
+    for (const user of ['$token', 'ada']) await logIn(user, laptop.text);
+    store.state = 'away';
+    happen();
+    for (const user of ['$token', 'ada']) expect(await logIn(user, laptop.text)).toMatchObject(outcome);
+  });
+
+  const tell = (event: GatewayEvent) => grace.handle(event);
+
+  test('is not remembered when it is revoked between the question and the proof', async () => {
+    store.meanwhile = () => tell({ kind: 'tokens', tids: [laptop.tid], change: 'revoked' });
+    for (const user of ['$token', 'ada']) await logIn(user, laptop.text);
+    store.state = 'away';
+    for (const user of ['$token', 'ada']) expect(await logIn(user, laptop.text)).toMatchObject(away);
+  });
+
+  test('expires by the clock as ever', async () => {
+    await logIn('$token', brief.text);
+    store.state = 'away';
+    expect(await logIn('$token', brief.text)).toMatchObject(byGrace);
+    clock.passedMs += GRACE_MS / 2;
+    const expired = { kind: 'refused', error: { code: 'login.token_expired' } };
+    expect(await logIn('$token', brief.text)).toMatchObject(expired);
+  });
+
+  test('gains no time by logging in while the store is away', async () => {
+    await logIn('$token', laptop.text);
+    store.state = 'away';
+    clock.passedMs += GRACE_MS / 2;
+    expect(await logIn('$token', laptop.text)).toMatchObject(byGrace);
+    clock.passedMs += GRACE_MS / 2;
+    expect(await logIn('$token', laptop.text)).toMatchObject(away);
+  });
+
+  test('does not open sessions while the store is there and says no', async () => {
+    await logIn('$token', laptop.text);
+    store.people.tokensEnabled = false;
+    const refused = { kind: 'refused', error: { code: 'login.tokens_off' } };
+    expect(await logIn('$token', laptop.text)).toMatchObject(refused);
+    store.people.tokensEnabled = true;
+  });
+
+  test('waits for a silent store only until it is known to be', async () => {
+    await logIn('$token', laptop.text);
+    store.state = 'away';
+    await logIn('$token', laptop.text);
+    expect(grace.away).not.toBeNull();
+    store.state = 'silent';
+    expect(await logIn('$token', laptop.text)).toMatchObject(byGrace);
+    store.state = 'there';
+    expect(await logIn('$token', laptop.text)).toMatchObject({ kind: 'proved' });
+    expect(grace.away).toBeNull();
+  });
+});
+
+test('guesses count while the store is away', async () => {
+  const throttle = new Throttle(clock, { ...DEFAULT_THROTTLE, free: 2 });
+  server.deps = { ...server.deps, throttle };
+  await logIn('ada', 'ada password');
+  store.state = 'away';
+  const codes = [];
+  for (let n = 0; n < 4; n += 1) {
+    const ending = await logIn('ada', `guess ${n}`);
+    codes.push(ending.kind === 'refused' ? ending.error.code : ending.kind);
+  }
+  expect(codes.slice(0, 2)).toEqual(['store.unreachable', 'store.unreachable']);
+  expect(codes.slice(-1)).toEqual(['login.throttled']);
+});
+
+test('without the setting nothing is remembered, and the store alone is asked', () => {
+  graceMs = 0;
+  expect(grace.begin(store)).toBeNull();
+  expect(grace.secrets.size).toBe(0);
+});
+
+test('remembers no more than ten thousand', async () => {
+  const account = await store.people.addUser('many', { password: 'x' });
+  const outcome = await logIn('many', 'x');
+  if (outcome.kind !== 'proved') throw new Error('not proved');
+  const { secrets } = grace;
+  const answer = { account, tokens: [], tokensEnabled: true };
+  for (let n = 0; n < 10_100; n += 1) {
+    secrets.remember(
+      { question: `name ${n}`, answer, at: secrets.now(), epoch: secrets.epoch },
+      outcome.principal,
+    );
+  }
+  expect(secrets.size).toBe(10_000);
+  expect(secrets.recall('name 10')).toBeNull();
+  expect(secrets.recall('name 10099')?.account.name).toBe('many');
+});
