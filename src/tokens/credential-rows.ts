@@ -4,7 +4,7 @@ import type { PrincipalKind } from '../accounts/principal.ts';
 import type { AccountCredentials, AccountWithTokens, TokenCredential } from './credentials.ts';
 
 /** What the statements of credential-statements.ts answer. */
-export interface CredentialRow {
+export interface FoundJson {
   readonly uid: string;
   readonly name: string;
   readonly email: string | null;
@@ -13,7 +13,8 @@ export interface CredentialRow {
   readonly engine_role: string | null;
   readonly default_database: string | null;
   readonly databases: readonly string[] | null;
-  readonly scram_salt: Buffer;
+  /** base64 */
+  readonly scram_salt: string;
   readonly scram_iterations: number;
   readonly password: string | null;
   readonly tokens_enabled: boolean;
@@ -43,30 +44,30 @@ interface TokenJson {
   readonly scopes: readonly string[];
 }
 
-export function fromRow(row: CredentialRow): AccountWithTokens {
+export function fromFound(found: FoundJson): AccountWithTokens {
   return {
-    account: accountOf(row),
-    tokens: row.tokens.map((token) => tokenOf(row.uid, token)),
-    tokensEnabled: row.tokens_enabled,
+    account: accountOf(found),
+    tokens: found.tokens.map((token) => tokenOf(found.uid, token)),
+    tokensEnabled: found.tokens_enabled,
   };
 }
 
-function accountOf(row: CredentialRow): AccountCredentials {
-  const privileges = effectivePrivileges(row.grants, row.everyone_may);
+function accountOf(found: FoundJson): AccountCredentials {
+  const privileges = effectivePrivileges(found.grants, found.everyone_may);
   return {
-    uid: row.uid,
-    name: row.name,
-    email: row.email,
-    kind: row.kind,
-    disabled: row.disabled,
+    uid: found.uid,
+    name: found.name,
+    email: found.email,
+    kind: found.kind,
+    disabled: found.disabled,
     privileges,
     mayUseTokens: privileges.has('can_use'),
-    engineRole: row.engine_role,
-    defaultDatabase: row.default_database,
-    databases: row.databases,
-    scramSalt: row.scram_salt,
-    scramIterations: row.scram_iterations,
-    password: row.password === null ? null : parseStoredPassword(row.password),
+    engineRole: found.engine_role,
+    defaultDatabase: found.default_database,
+    databases: found.databases,
+    scramSalt: Buffer.from(found.scram_salt, 'base64'),
+    scramIterations: found.scram_iterations,
+    password: found.password === null ? null : parseStoredPassword(found.password),
   };
 }
 

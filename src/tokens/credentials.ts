@@ -4,9 +4,10 @@ import type { PrincipalKind } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
 import { isUuid } from '../core/uuid.ts';
 import { readStoreSecret } from '../store/settings.ts';
+import { BatchedRead } from '../store/batched-read.ts';
 import type { Prepared, Store } from '../store/store.ts';
 import { BY_DIGEST, BY_NAME, BY_TID } from './credential-statements.ts';
-import { fromRow, type CredentialRow } from './credential-rows.ts';
+import { fromFound, type FoundJson } from './credential-rows.ts';
 
 /** A user as a login needs it. */
 export interface AccountCredentials {
@@ -69,7 +70,8 @@ export interface TokenWithAccount {
 }
 
 /**
- * What logins read. Each method is one round trip to the store, by a prepared statement.
+ * What logins read. Each method is one round trip to the store, by a prepared statement, which it shares with others that are
+ * called at about the same time.
  * @throws GatewayError store.unreachable
  */
 export interface Credentials {
@@ -85,17 +87,30 @@ export interface Credentials {
   storeSecret(): Promise<Buffer>;
 }
 
+/** Several times what the store takes for an answer, and too little for anybody to notice. */
+const PATIENCE_MS = 20;
+const READS_AT_ONCE = 8;
+const MOST_IN_ONE_READ = 64;
+
 export function createCredentials({ store, clock }: { store: Store; clock: Clock }): Credentials {
   let secret: Promise<Buffer> | null = null;
-  const find = async (statement: Prepared, values: readonly unknown[]): Promise<AccountWithTokens | null> => {
-    const [row] = await store.read<CredentialRow>(statement, values);
-    return row === undefined ? null : fromRow(row);
-  };
+  const batched = (statement: Prepared, values: (questions: readonly string[]) => readonly unknown[]) =>
+    new BatchedRead<AccountWithTokens>({
+      read: (questions) =>
+        readFound(store, statement, { values: values(questions), count: questions.length }),
+      patienceMs: PATIENCE_MS,
+      atOnce: READS_AT_ONCE,
+      most: MOST_IN_ONE_READ,
+      clock,
+    });
+  const byName = batched(BY_NAME, (names) => [names, clock.now()]);
+  const byDigest = batched(BY_DIGEST, (digests) => [digests.map((digest) => Buffer.from(digest, 'latin1'))]);
+  const byTid = batched(BY_TID, (tids) => [tids]);
   return {
-    byName: (nameOrEmail) => find(BY_NAME, [nameOrEmail, clock.now()]),
-    byToken: async (digest) => withOneToken(await find(BY_DIGEST, [digest])),
+    byName: (nameOrEmail) => byName.ask(nameOrEmail),
+    byToken: async (digest) => withOneToken(await byDigest.ask(digest.toString('latin1'))),
     // A client names the tid in its start-up packet, so it may be anything.
-    byTid: async (tid) => (isUuid(tid) ? withOneToken(await find(BY_TID, [tid])) : null),
+    byTid: async (tid) => (isUuid(tid) ? withOneToken(await byTid.ask(tid)) : null),
     storeSecret() {
       secret ??= readStoreSecret(store).catch((error: unknown) => {
         secret = null;
@@ -104,6 +119,17 @@ export function createCredentials({ store, clock }: { store: Store; clock: Clock
       return secret;
     },
   };
+}
+
+async function readFound(
+  store: Store,
+  statement: Prepared,
+  { values, count }: { readonly values: readonly unknown[]; readonly count: number },
+): Promise<readonly (AccountWithTokens | null)[]> {
+  const rows = await store.read<{ n: number; found: FoundJson }>(statement, values);
+  const answers = new Array<AccountWithTokens | null>(count).fill(null);
+  for (const { n, found } of rows) answers[n - 1] ??= fromFound(found);
+  return answers;
 }
 
 function withOneToken(found: AccountWithTokens | null): TokenWithAccount | null {

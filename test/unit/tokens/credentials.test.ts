@@ -251,6 +251,39 @@ describe('privileges', () => {
   });
 });
 
+describe('questions at the same time', () => {
+  it('get each their own answer, the same for the same', async () => {
+    const names = Array.from({ length: 150 }, (_, index) => `crowd${index}`);
+    for (const name of names) await insertUser(test.store, { name });
+    const asked = [...names, 'nobody', ...names.toReversed(), "quo'te", 'back\\slash', '{"a",b}'];
+    const found = await Promise.all(asked.map((name) => credentials.byName(name)));
+    expect(found.map((one) => one?.account.name)).toEqual(
+      asked.map((name) => (names.includes(name) ? name : undefined)),
+    );
+  });
+
+  it('find tokens by digest and by tid, each its own', async () => {
+    const tina = await insertToken(test.store, await insertUser(test.store, { name: 'tina' }));
+    const tom = await insertToken(test.store, await insertUser(test.store, { name: 'tom' }));
+    const digests = [tina.raw, `${tina.raw}x`, tom.raw].map((raw) => tokenDigest(raw));
+    const byToken = await Promise.all(digests.map((digest) => credentials.byToken(digest)));
+    expect(byToken.map((found) => found?.account.name)).toEqual(['tina', undefined, 'tom']);
+    const tids = [tom.tid, randomUUID(), tina.tid, 'no uuid'];
+    const byTid = await Promise.all(tids.map((tid) => credentials.byTid(tid)));
+    expect(byTid.map((found) => found?.account.name)).toEqual(['tom', undefined, 'tina', undefined]);
+  });
+
+  it('do not fail for one that the store cannot make sense of', async () => {
+    await insertUser(test.store, { name: 'sensible' });
+    const [bad, good] = await Promise.allSettled([
+      credentials.byName('non\0sense'),
+      credentials.byName('sensible'),
+    ]);
+    expect(bad.status).toBe('rejected');
+    expect(good).toMatchObject({ status: 'fulfilled', value: { account: { name: 'sensible' } } });
+  });
+});
+
 describe('storeSecret', () => {
   it('is the same for all processes, and asked for again after a failure', async () => {
     const other = createCredentials({ store: test.another(), clock: systemClock });
@@ -262,9 +295,9 @@ describe('storeSecret', () => {
 
 describe('at 20,000 tokens', () => {
   it.each([
-    ['by name', BY_NAME, ['bulk77', new Date()]],
-    ['by digest', BY_DIGEST, [randomBytes(32)]],
-    ['by tid', BY_TID, [randomUUID()]],
+    ['by name', BY_NAME, [['bulk77', 'bulk78'], new Date()]],
+    ['by digest', BY_DIGEST, [[randomBytes(32), randomBytes(32)]]],
+    ['by tid', BY_TID, [[randomUUID(), randomUUID()]]],
   ] as const)('%s: found by indexes alone', async (_name, statement, values) => {
     if (await isSmall()) await insertManyTokens(test.store, 1000, 20);
     const client = await test.store.connect();
@@ -274,7 +307,7 @@ describe('at 20,000 tokens', () => {
       rowMode: 'array',
     });
     await client.end();
-    expect(plan.rows.flat().join('\n')).not.toMatch(/Seq Scan on (?:tokens|users)/);
+    expect(plan.rows.flat().join('\n')).not.toMatch(/Seq Scan on (?:tokens|users|http_sessions)/);
   });
 });
 
