@@ -6,8 +6,12 @@ import ipaddr from 'ipaddr.js';
  * into IPv6. Null when it is none.
  */
 export function normalAddress(text: string): string | null {
-  const [bare = ''] = text.split('%', 1);
-  return isIP(bare) === 0 ? null : ipaddr.process(bare).toString();
+  const zone = text.indexOf('%');
+  const bare = zone < 0 ? text : text.slice(0, zone);
+  const family = isIP(bare);
+  // Node takes no form of an IPv4 address but the shortest.
+  if (family === 4) return bare;
+  return family === 0 ? null : ipaddr.process(bare).toString();
 }
 
 /**

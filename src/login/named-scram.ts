@@ -58,7 +58,10 @@ function candidatesOf({ account, tokens }: AccountWithTokens): readonly Candidat
     serverKey: token.serverKey,
     token,
   }));
-  return account.password?.kind === 'scram' ? [{ ...account.password, token: null }, ...ofTokens] : ofTokens;
+  const { password } = account;
+  if (password?.kind !== 'scram') return ofTokens;
+  const { storedKey, serverKey } = password;
+  return [{ storedKey, serverKey, token: null }, ...ofTokens];
 }
 
 function nothingFits(client: LoginClient, { found, mechanism }: ScramResult<Found>): LoginRefused {

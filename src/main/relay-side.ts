@@ -177,7 +177,9 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   const common = { credentials, hasher, method, tokenUsers, throttle, clock, grace };
   const loginDeps = { ...common, ...oauthOf(settings, clock) };
   const turns = new Turns(clock);
-  const trustedProxies = remembered((networks: readonly string[]) => networkList(networks));
+  const trustedProxies = remembered((networks: readonly string[]) =>
+    networks.length === 0 ? null : networkList(networks),
+  );
   return {
     admit: (socket, deadline) => {
       const { listen, tls: tlsSettings, login: loginSettings } = settings.current;

@@ -59,8 +59,8 @@ export interface AdmitOptions {
   /** Null only when `tlsMode` is `off`. */
   readonly tls: ServerTls | null;
   readonly tlsMode: 'require' | 'prefer' | 'off';
-  /** Whose PROXY header is demanded and believed. */
-  readonly trustedProxies: BlockList;
+  /** Whose PROXY header is demanded and believed; null: nobody's. */
+  readonly trustedProxies: BlockList | null;
   /** From accept to the first byte. */
   readonly firstByteTimeoutMs: number;
   /** Aborted when the whole of login has taken too long. */

@@ -56,7 +56,8 @@ async function open(attempt: Attempt): Promise<Admitted | CancelAsked> {
   const { opening, options } = attempt;
   await attempt.firstByte();
   await options.turns.take();
-  if (addressIn(attempt.peer.address, options.trustedProxies)) {
+  const { trustedProxies } = options;
+  if (trustedProxies !== null && addressIn(attempt.peer.address, trustedProxies)) {
     attempt.peer = await readProxyHeader(opening, attempt.peer);
   }
   const head = await opening.read(4);
@@ -144,11 +145,18 @@ function begin(attempt: Attempt, first: Opening, encrypted: Encrypted | null): A
 function admitted(attempt: Attempt, startup: StartupMessage, encrypted: Encrypted | null): Admitted {
   attempt.user = startup.user;
   if (encrypted === null && attempt.options.tlsMode === 'require') throw tlsRequired();
-  const { peer } = attempt;
-  const common = { kind: 'session', startup, peer, ...negotiate(startup) } as const;
-  if (encrypted !== null) return { ...common, ...encrypted };
-  const transport = attempt.plain();
-  return { ...common, transport, reader: makeReader(attempt, transport), tls: null };
+  const transport = encrypted?.transport ?? attempt.plain();
+  const { minor, preface } = negotiate(startup);
+  return {
+    kind: 'session',
+    transport,
+    reader: encrypted?.reader ?? makeReader(attempt, transport),
+    startup,
+    tls: encrypted?.tls ?? null,
+    peer: attempt.peer,
+    minor,
+    preface,
+  };
 }
 
 function cancelAsked(attempt: Attempt, request: CancelRequest, transport: Transport): CancelAsked {

@@ -32,11 +32,15 @@ export function actorOf(
   };
 }
 
-export function sessionEntry(
+export function closingEntry(
   session: LiveSession,
-): Pick<AuditEntry, 'actor' | 'target' | 'address' | 'application'> {
+  reason: string,
+  { at, seconds, end }: { readonly at: Date; readonly seconds: number; readonly end: RelayEnd },
+): AuditEntry {
   const { principal } = session;
   return {
+    action: 'session.close',
+    outcome: 'ok',
     actor: {
       uid: principal.uid,
       name: principal.name,
@@ -46,6 +50,13 @@ export function sessionEntry(
     target: targetOf(session),
     address: session.peer.address,
     application: session.application,
+    reason,
+    detail: {
+      seconds: Math.round(seconds),
+      fromClient: end.bytesFromClient,
+      fromEngine: end.bytesFromEngine,
+    },
+    at,
   };
 }
 

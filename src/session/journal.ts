@@ -8,7 +8,7 @@ import type { Log } from '../core/log.ts';
 import { describeError, GatewayError, type ErrorCode } from '../core/errors.ts';
 import type { Admitted, Refusal } from './admit.ts';
 import type { SessionMetrics } from '../observe/session-metrics.ts';
-import { actorOf, directoryEntry, reasonOfEnd, sessionEntry } from './journal-entries.ts';
+import { actorOf, closingEntry, directoryEntry, reasonOfEnd } from './journal-entries.ts';
 import { applicationName } from './application-name.ts';
 import type { LiveSession } from './registry.ts';
 import type { RelayEnd } from './relay.ts';
@@ -70,19 +70,10 @@ export function createJournal(deps: JournalDeps): Journal {
     ended(session, end, code) {
       const reason = reasonOfEnd(end, code);
       deps.directory.closed(session.sid);
-      const seconds = (deps.clock.now().getTime() - session.startedAt.getTime()) / 1000;
+      const now = deps.clock.now();
+      const seconds = (now.getTime() - session.startedAt.getTime()) / 1000;
       deps.metrics.ended(end.closedBy, seconds, end.bytesFromClient, end.bytesFromEngine);
-      deps.audit.note({
-        ...sessionEntry(session),
-        action: 'session.close',
-        outcome: 'ok',
-        reason,
-        detail: {
-          seconds: Math.round(seconds),
-          fromClient: end.bytesFromClient,
-          fromEngine: end.bytesFromEngine,
-        },
-      });
+      deps.audit.note(closingEntry(session, reason, { at: now, seconds, end }));
       deps.log.debug(
         { sid: session.sid, user: session.principal.name, closedBy: end.closedBy, cause: end.cause, reason },
         'session ended',
@@ -102,7 +93,7 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
   const settle = (
     outcome: 'ok' | 'refused' | 'failed',
     code: string,
-    more: Pick<AuditEntry, 'reason' | 'detail'>,
+    more: Required<Pick<AuditEntry, 'reason' | 'detail'>>,
   ): boolean => {
     if (settled) return false;
     settled = true;
@@ -114,7 +105,9 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
       actor: actorOf(principal, subject, admitted),
       address,
       application,
-      ...more,
+      reason: more.reason,
+      detail: more.detail,
+      at: deps.clock.now(),
     });
     return true;
   };

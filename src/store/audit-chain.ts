@@ -93,7 +93,7 @@ export function rowOf({ hash, ...record }: Selectable<AuditTable>): AuditRow {
 
 /** A user name comes from strangers: PostgreSQL's text takes no NUL, and no lone surrogate gets there and back. */
 function storable(text: string): string {
-  return Buffer.from(text.replaceAll('\0', '\uFFFD'), 'utf8').toString('utf8');
+  return text.replaceAll('\0', '\uFFFD').toWellFormed();
 }
 
 function storableOrNull(text: string | null | undefined): string | null {

@@ -71,7 +71,7 @@ class AuditLog implements Audit {
       this.#log.error({ audit: entry }, 'audit entry could not be kept: the store is away for too long');
       return;
     }
-    this.#waiting.push({ ...entry, at: entry.at ?? this.#clock.now() });
+    this.#waiting.push(entry.at === undefined ? { ...entry, at: this.#clock.now() } : entry);
     this.#writing ??= this.#writeAll();
   }
 
