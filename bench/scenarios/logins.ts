@@ -16,7 +16,7 @@ const CLIENTS = 8;
  * fairer comparison; and what users feel.
  */
 export function logins(targets: Targets, what: 'alone' | 'with a query'): Scenario {
-  const { direct, pgbouncer, patgate, patgateFresh } = targets;
+  const { direct, bareNode, pgbouncer, patgate, patgateFresh } = targets;
   const ask = what === 'with a query';
   const row = (name: string, target: Row['target'], door: (place: Running) => Door, tls = false): Row => ({
     name,
@@ -32,6 +32,7 @@ export function logins(targets: Targets, what: 'alone' | 'with a query'): Scenar
     reference: 'PgBouncer, SCRAM',
     rows: [
       row('direct, SCRAM', direct, byPassword),
+      ...(ask ? [] : [row('bare Node, SCRAM and nothing else', bareNode, byPassword)]),
       row('PgBouncer, SCRAM', pgbouncer, byPassword),
       row('patgate, SCRAM', patgate, byPassword),
       row('patgate, token by SCRAM', patgate, byToken),

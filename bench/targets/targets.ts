@@ -1,3 +1,4 @@
+import { bareNode } from './bare-node.ts';
 import { direct } from './direct.ts';
 import { haproxy } from './haproxy.ts';
 import { patgate, type PatgateOptions } from './patgate.ts';
@@ -7,6 +8,7 @@ import type { Target } from './target.ts';
 /** All that scenarios choose from. */
 export interface Targets {
   readonly direct: Target;
+  readonly bareNode: Target;
   readonly pgbouncer: Target;
   readonly haproxy: Target;
   readonly patgate: Target;
@@ -17,6 +19,7 @@ export interface Targets {
 export function allTargets(options: Omit<PatgateOptions, 'name' | 'settings'>): Targets {
   return {
     direct,
+    bareNode,
     pgbouncer,
     haproxy,
     patgate: patgate({ ...options, name: 'patgate' }),
