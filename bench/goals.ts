@@ -55,6 +55,13 @@ const memory = (row: string, figure: string, atMost: number): Goal => ({
   row,
   atMost,
 });
+const inCrowd = (row: string, figure: string): Goal => ({
+  text: `login in a hostile crowd, ${row}: ${figure}`,
+  scenario: 'logins and sessions in a hostile crowd',
+  figure,
+  row,
+  atMost: 2,
+});
 
 export const GOALS: readonly Goal[] = [
   perTrip(8, 'patgate', 1.25),
@@ -106,6 +113,10 @@ export const GOALS: readonly Goal[] = [
     row: 'patgate',
     atMost: 10,
   },
+  inCrowd('patgate, SCRAM', 'rise of the median, times'),
+  inCrowd('patgate, SCRAM', 'rise of p99, times'),
+  inCrowd('patgate, token over TLS', 'rise of the median, times'),
+  inCrowd('patgate, token over TLS', 'rise of p99, times'),
   memory('patgate', 'kB a session, first 1,000', 20),
   memory('patgate', 'kB a session, 1,000 to 2,000', 10),
   memory('patgate, TLS', 'kB a session, first 1,000', 60),

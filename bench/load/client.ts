@@ -68,6 +68,18 @@ export class LoadClient {
     this.socket.write(bytes);
   }
 
+  /** The same as a promise. @throws Error when the connection is closed before */
+  answered(bytes: Uint8Array, length: number): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const closed = (): void => reject(new Error('the connection was closed'));
+      this.socket.once('close', closed);
+      this.ask(bytes, length, () => {
+        this.socket.off('close', closed);
+        resolve();
+      });
+    });
+  }
+
   /** Settles with the count of bytes that came up to the next ReadyForQuery outside a transaction. */
   untilReady(): Promise<number> {
     return new Promise((resolve, reject) => {

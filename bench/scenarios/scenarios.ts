@@ -1,5 +1,6 @@
 import type { Targets } from '../targets/targets.ts';
 import { bulk } from './bulk.ts';
+import { crowd } from './crowd.ts';
 import { logins } from './logins.ts';
 import { memory } from './memory.ts';
 import { roundTrips } from './round-trip.ts';
@@ -45,6 +46,7 @@ export const SCENARIOS: Readonly<Record<string, Make>> = {
   logins: (targets) => [logins(targets, 'alone')],
   'logins-asking': (targets) => [logins(targets, 'with a query')],
   storm: (targets) => [storm(targets)],
+  crowd: (targets) => [crowd(targets)],
   memory: (targets) => [memory(targets)],
   'slow-readers': (targets) => [slowReaders(targets)],
   soak: (targets, { soakSeconds }) => [soak(targets, soakSeconds)],

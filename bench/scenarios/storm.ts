@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { LoadClient, query } from '../load/client.ts';
 import { startModule } from '../processes.ts';
 import { quantile } from '../statistics.ts';
 import type { Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { StormOrder } from '../load/storm-process.ts';
+import { Worker } from '../load/worker.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
 
 const STORM = new URL('../load/storm-process.js', import.meta.url);
@@ -38,7 +38,9 @@ export function storm({ pgbouncer, patgate }: Targets): Scenario {
 }
 
 async function measure(place: Running): Promise<Figures> {
-  const workers = await Promise.all(Array.from({ length: SESSIONS }, () => Worker.start(place)));
+  const workers = await Promise.all(
+    Array.from({ length: SESSIONS }, () => Worker.start(place.door('fake'), PAUSE_MS)),
+  );
   try {
     await delay(PHASE_MS / 5);
     const before = await phase(workers);
@@ -75,40 +77,4 @@ async function phase(workers: readonly Worker[]): Promise<Float64Array> {
   for (const worker of workers) worker.tookMs = [];
   await delay(PHASE_MS);
   return Float64Array.from(workers.flatMap(({ tookMs }) => tookMs)).sort();
-}
-
-const QUESTION = query('SELECT abalance FROM accounts WHERE aid = 12345');
-
-/** Asks, waits for the answer, pauses, asks again. */
-class Worker {
-  tookMs: number[] = [];
-  readonly #client: LoadClient;
-  #stopped = false;
-
-  private constructor(client: LoadClient) {
-    this.#client = client;
-  }
-
-  static async start(place: Running): Promise<Worker> {
-    const worker = new Worker(await LoadClient.open(place.door('fake')));
-    const ready = worker.#client.untilReady();
-    worker.#client.socket.write(QUESTION);
-    worker.#ask(await ready);
-    return worker;
-  }
-
-  stop(): void {
-    this.#stopped = true;
-    this.#client.close();
-  }
-
-  #ask(length: number): void {
-    const startMs = performance.now();
-    this.#client.ask(QUESTION, length, () => {
-      this.tookMs.push(performance.now() - startMs);
-      setTimeout(() => {
-        if (!this.#stopped) this.#ask(length);
-      }, PAUSE_MS);
-    });
-  }
 }

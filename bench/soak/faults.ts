@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { TcpRelay } from '../../test/support/tcp-relay.ts';
 import type { Surroundings } from './clients.ts';
 import { OPERATOR } from './ground.ts';
+import type { Tally } from './tally.ts';
 
 type Random = (below: number) => number;
 type Fault = (around: Surroundings, random: Random) => Promise<unknown>;
@@ -9,7 +11,7 @@ type Fault = (around: Surroundings, random: Random) => Promise<unknown>;
 /** Name, how often among the others, and what is done; each puts right what it broke. */
 const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[] = [
   ['store: connections cut', 3, ({ ground }) => now(() => ground.storeNetwork.cut())],
-  ['store: connections dead', 2, ({ ground }) => now(() => ground.storeNetwork.strand())],
+  ['store: connections dead', 2, ({ ground: { storeNetwork } }) => dead(storeNetwork)],
   [
     'store: refuses',
     2,
@@ -38,7 +40,7 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
       ),
   ],
   ['engine: connections cut', 3, ({ ground }) => now(() => ground.engineNetwork.cut())],
-  ['engine: connections dead', 1, ({ ground }) => now(() => ground.engineNetwork.strand())],
+  ['engine: connections dead', 1, ({ ground: { engineNetwork } }) => dead(engineNetwork)],
   [
     'engine: refuses',
     2,
@@ -91,14 +93,17 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
 ];
 
 const BROKEN_MS = 1500;
-const BETWEEN_MS = 2000;
+const DEAD_MS = 5000;
+const LOOK_MS = 250;
 
-/** Breaks one thing after the other, and revokes tokens all the while. */
-export async function trouble(around: Surroundings, random: Random): Promise<void> {
+/** Breaks one thing after the other, and revokes tokens all the while. @param everyMs on average */
+export async function trouble(around: Surroundings, random: Random, everyMs: number): Promise<void> {
   const { tally, tokens } = around;
   const all = FAULTS.flatMap((fault) => Array.from({ length: fault[1] }, () => fault));
   while (!around.stopping()) {
-    await delay(BETWEEN_MS / 2 + random(BETWEEN_MS));
+    const dueMs = performance.now() + everyMs / 2 + random(everyMs);
+    while (performance.now() < dueMs && !around.stopping()) await delay(LOOK_MS);
+    if (around.stopping()) return;
     const [name, , fault] = all[random(all.length)] ?? FAULTS[0] ?? [];
     if (name === undefined || fault === undefined) return;
     await again(() => tokens.replace(random(1000), tally), tally);
@@ -108,17 +113,14 @@ export async function trouble(around: Surroundings, random: Random): Promise<voi
 }
 
 /** What the soak itself asks of the store may meet a fault, too. */
-async function again(
-  work: () => Promise<unknown>,
-  { violated }: { violated: (what: string) => void },
-): Promise<void> {
+async function again(work: () => Promise<unknown>, tally: Tally): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await work();
       return;
     } catch (error) {
       if (attempt === 20) {
-        violated(`the soak could not go on: ${String(error)}`);
+        tally.violated(`the soak could not go on: ${String(error)}`);
         return;
       }
       await delay(500);
@@ -130,6 +132,16 @@ async function during(begin: () => Promise<void>, end: () => Promise<void>): Pro
   await begin();
   await delay(BROKEN_MS);
   await end();
+}
+
+/**
+ * Longer than the gateway waits for its store. A client waits for a dead engine as long as the network lets it, with or
+ * without a gateway, so the network lets it no longer then.
+ */
+async function dead(network: TcpRelay): Promise<void> {
+  network.strand();
+  await delay(DEAD_MS);
+  network.cut();
 }
 
 function now(run: () => void): Promise<void> {

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -37,6 +37,8 @@ export interface SoakGround {
   readonly services: Services;
   readonly users: readonly User[];
   readonly logFile: string;
+  /** Where the gateway tells what it holds. */
+  readonly probe: string;
   hangUp(): void;
   /** First value of the first row. */
   ask(cluster: TestCluster, sql: string): Promise<number>;
@@ -85,7 +87,8 @@ export async function prepareSoak(program: string, userCount: number): Promise<S
     'log.level': 'warn',
     'log.file': logFile,
   };
-  const { child, info } = await startGateway(program, settings, directory);
+  const probe = join(directory, 'probe');
+  const { child, info } = await startGateway(program, settings, { directory, probe });
   return {
     store,
     engine,
@@ -96,6 +99,7 @@ export async function prepareSoak(program: string, userCount: number): Promise<S
     services,
     users,
     logFile,
+    probe,
     hangUp: () => void child.kill('SIGHUP'),
     ask: (cluster, sql) => ask(cluster.url(), sql),
     async end() {
@@ -128,13 +132,19 @@ async function addUser(services: Services, name: string): Promise<User> {
 async function startGateway(
   program: string,
   settings: Readonly<Record<string, string>>,
-  directory: string,
+  { directory, probe }: { readonly directory: string; readonly probe: string },
 ): Promise<{ child: ChildProcess; info: ReadyInfo }> {
   const readyFile = join(directory, 'ready.json');
   const variables = Object.entries(settings).map(([name, value]) => [variableOf(name), value]);
-  const child = spawn(process.execPath, [program, 'serve', '--ready-file', readyFile], {
+  const options = ['--expose-gc', '--import', new URL('./probe.js', import.meta.url).href];
+  const child = spawn(process.execPath, [...options, program, 'serve', '--ready-file', readyFile], {
     stdio: ['ignore', 'ignore', 'inherit'],
-    env: { PATH: process.env['PATH'], ...(Object.fromEntries(variables) as Record<string, string>) },
+    env: {
+      PATH: process.env['PATH'],
+      SOAK_PROBE: probe,
+      ...(process.env['SOAK_SNAPSHOTS'] !== undefined && { SOAK_SNAPSHOTS: process.env['SOAK_SNAPSHOTS'] }),
+      ...(Object.fromEntries(variables) as Record<string, string>),
+    },
   });
   while (!existsSync(readyFile)) {
     if (child.exitCode !== null) throw new Error('the gateway did not start');
@@ -153,25 +163,4 @@ async function ask(url: string, sql: string): Promise<number> {
   } finally {
     await client.end();
   }
-}
-
-/** What a process holds. Linux only. */
-export interface Holdings {
-  readonly files: number;
-  readonly timers: number;
-  readonly sessions: number;
-  readonly residentMb: number;
-  readonly heapMb: number;
-}
-
-export async function holdings({ pid, info }: SoakGround): Promise<Holdings> {
-  const text = await (await fetch(`${info.metrics?.url ?? ''}/metrics`)).text();
-  const value = (pattern: RegExp): number => Number(pattern.exec(text)?.[1] ?? 0);
-  return {
-    files: readdirSync(`/proc/${pid}/fd`).length,
-    timers: value(/^nodejs_active_resources\{type="Timeout"\} (\S+)/m),
-    sessions: value(/^patgate_sessions(?:\{[^}]*\})? (\S+)/m),
-    residentMb: value(/^process_resident_memory_bytes (\S+)/m) / 2 ** 20,
-    heapMb: value(/^nodejs_heap_size_used_bytes (\S+)/m) / 2 ** 20,
-  };
 }

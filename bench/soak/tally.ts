@@ -1,7 +1,11 @@
 /** What happened, counted; and what must never happen, in words. */
 export class Tally {
   logins = 0;
-  roundTrips = 0;
+  /** Statements that were answered. */
+  trips = 0;
+  /** Logins by the token's or else the user's id: each must have its row in the audit. */
+  readonly acknowledged = new Map<string, number>();
+  readonly methods = new Map<string, number>();
   readonly refused = new Map<string, number>();
   lost = 0;
   left = 0;

@@ -14,6 +14,8 @@ export interface Targets {
   readonly patgate: Target;
   /** Opens an engine session for each login. */
   readonly patgateFresh: Target;
+  /** With the limits on those who have not logged in that it has by default. */
+  readonly patgateGuarded: Target;
 }
 
 export function allTargets(options: Omit<PatgateOptions, 'name' | 'settings'>): Targets {
@@ -27,6 +29,11 @@ export function allTargets(options: Omit<PatgateOptions, 'name' | 'settings'>): 
       ...options,
       name: 'patgate without re-use',
       settings: { PATGATE_POOL_REUSE: 'off' },
+    }),
+    patgateGuarded: patgate({
+      ...options,
+      name: 'patgate, limits by default',
+      settings: { PATGATE_LOGIN_MAX_PENDING_PER_ADDRESS: '250', PATGATE_LOGIN_THROTTLE_FREE: '10' },
     }),
   };
 }

@@ -1,0 +1,38 @@
+/**
+ * Read into the gateway by `--import`, before its own code: collects garbage when asked and tells what is still there. Asked
+ * by connecting to the Unix socket that SOAK_PROBE names. Needs `--expose-gc`.
+ */
+import { createServer } from 'node:net';
+import { setImmediate as turn } from 'node:timers/promises';
+import { writeHeapSnapshot } from 'node:v8';
+
+export interface Probed {
+  readonly memory: NodeJS.MemoryUsage;
+  /** What keeps the event loop alive, by kind. */
+  readonly resources: Readonly<Record<string, number>>;
+}
+
+const place = process.env['SOAK_PROBE'];
+const collect = global.gc;
+if (place !== undefined && collect !== undefined) {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined);
+    void settled(collect).then(() => {
+      const folder = process.env['SOAK_SNAPSHOTS'];
+      if (folder !== undefined) writeHeapSnapshot(`${folder}/${Date.now()}.heapsnapshot`);
+      const resources: Record<string, number> = {};
+      for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
+      socket.end(JSON.stringify({ memory: process.memoryUsage(), resources } satisfies Probed));
+    });
+  });
+  server.listen(place);
+  server.unref();
+}
+
+/** What a finalizer lets go of is garbage of the next collection. */
+async function settled(gc: () => unknown): Promise<void> {
+  for (let n = 0; n < 4; n++) {
+    gc();
+    await turn();
+  }
+}
