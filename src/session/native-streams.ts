@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 
 /**
- * Node's own handle of a TCP or Unix socket (TCPWrap, Pipe), as far as it is used here. It is not documented. Reading and writing
- * with it costs a third less than by stream events: no stream state, no tick, no object and no memory per chunk.
+ * Node's own handle of a TCP, Unix or TLS socket (TCPWrap, Pipe, TLSWrap), as far as it is used here. It is not documented.
+ * Reading and writing with it costs a third less than by stream events: no stream state, no tick, no object and no memory per
+ * chunk.
  */
 export interface StreamHandle {
   /** Called after each read; what it returns is read into next, if it returns anything. */
@@ -24,6 +25,12 @@ export interface NativeStreams {
    * @returns 0 when the kernel took all of the chunk, QUEUED when the chunk stays in use until `done`, or a negative error number
    */
   write(handle: StreamHandle, chunk: Uint8Array, done: (status: number) => void): number;
+  /**
+   * A write to a TLS handle, one at a time. The chunk is not looked at after the call.
+   * @param done called once, later or within this call, with 0 or a negative error number; not called after an error was returned
+   * @returns 0 or a negative error number
+   */
+  encrypt(handle: StreamHandle, chunk: Uint8Array, done: (status: number) => void): number;
 }
 
 export const QUEUED = 1;
@@ -84,6 +91,14 @@ function requestsHandedIn(binding: StreamBinding): NativeStreams {
       used.oncomplete = done;
       return QUEUED;
     },
+    encrypt(handle, chunk, done) {
+      const used = new WriteWrap();
+      // src/crypto/crypto_tls.cc, TLSWrap::EncOut: a connection that is found broken is told of within the call
+      used.oncomplete = done;
+      const error = (handle as HandleOfOld).writeBuffer(used, chunk);
+      if (error === 0 && state[kLastWriteWasAsync] === 0) done(0);
+      return error;
+    },
   };
 }
 
@@ -106,6 +121,19 @@ function requestsMadeByNode(binding: StreamBinding): NativeStreams {
       // over before `oncomplete` was there to be called
       const status = answer.writeStatus ?? null;
       return status ?? QUEUED;
+    },
+    encrypt(handle, chunk, done) {
+      const answer = (handle as HandleOf26).writeBuffer(null, chunk);
+      if (typeof answer === 'number') {
+        if (answer === 0) done(0);
+        return answer;
+      }
+      const error = state[kLastWriteErr] ?? 0;
+      if (error !== 0) return error;
+      answer.oncomplete = done;
+      const status = answer.writeStatus ?? null;
+      if (status !== null) done(status);
+      return 0;
     },
   };
 }

@@ -1,7 +1,7 @@
 import { connect, type Socket } from 'node:net';
 
 import type { Transport } from '../wire/transport.ts';
-import { plainTransport, type PlainTransportOptions } from './transport-plain.ts';
+import { plainTransport, type TransportOptions } from './transport-plain.ts';
 
 /** A TCP address, or the path of a Unix socket. */
 export type DialTarget = { readonly host: string; readonly port: number } | { readonly path: string };
@@ -25,10 +25,10 @@ export class DialTimeout extends Error {
  */
 export async function connectTransport(
   target: DialTarget,
-  plain: PlainTransportOptions,
+  common: TransportOptions,
   options: DialOptions,
 ): Promise<Transport> {
-  return plainTransport(await connectSocket(target, options), plain);
+  return plainTransport(await connectSocket(target, options), common);
 }
 
 /**

@@ -6,8 +6,8 @@ import type { ReadBuffers } from './read-buffers.ts';
 import { NativeTransport } from './transport-native.ts';
 import { SocketTransport } from './transport-socket.ts';
 
-/** What plain transports of one process share. */
-export interface PlainTransportOptions {
+/** What the transports of one process share. */
+export interface TransportOptions {
   readonly buffers: ReadBuffers;
   /** Null: all go by stream events. */
   readonly native: NativeStreams | null;
@@ -18,7 +18,7 @@ export interface PlainTransportOptions {
  * @param socket the caller has stopped reading from it, and leaves it alone from now on but for its 'close' event
  * @param head bytes that the caller read and did not use
  */
-export function plainTransport(socket: Socket, options: PlainTransportOptions, head?: Buffer): Transport {
+export function plainTransport(socket: Socket, options: TransportOptions, head?: Buffer): Transport {
   const unread: unknown = socket.readableLength > 0 ? socket.read() : null;
   const early = Buffer.concat([head, unread].filter((part) => Buffer.isBuffer(part)));
   const handle = handleOf(socket);

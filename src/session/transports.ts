@@ -23,10 +23,10 @@ export interface Transports {
  * @param native what Node offers below its streams; null to do without
  */
 export function createTransports(native: NativeStreams | null = findNativeStreams()): Transports {
-  const plain = { buffers: new ReadBuffers(), native };
+  const common = { buffers: new ReadBuffers(), native };
   return {
-    plain: (socket, head) => plainTransport(socket, plain, head),
-    tls: tlsTransport,
-    connect: (target, options) => connectTransport(target, plain, options),
+    plain: (socket, head) => plainTransport(socket, common, head),
+    tls: (socket) => tlsTransport(socket, common),
+    connect: (target, options) => connectTransport(target, common, options),
   };
 }

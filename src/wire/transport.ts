@@ -18,7 +18,7 @@ export interface TransportSink {
   data(chunk: Buffer, tenure: Tenure): boolean;
   /** The peer will send no more; writing to it may still work. */
   end(): void;
-  /** An earlier `write` answered false, and what was queued has been taken by the kernel. */
+  /** An earlier `write` answered false, and nothing that was written is looked at any more. */
   drain(): void;
   /** The connection is gone in both directions. Called once for each sink, with what broke it, or null. */
   close(error: Error | null): void;

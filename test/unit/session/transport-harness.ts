@@ -64,6 +64,7 @@ export const TRANSPORT_KINDS = {
   'connected over a Unix socket': connectedByPath,
   'accepted over TCP, by stream events': () => accepted(createTransports(null)),
   'accepted over TLS': acceptedOverTls,
+  'accepted over TLS, by stream events': () => acceptedOverTls(createTransports(null)),
 } as const;
 
 export type TransportKind = keyof typeof TRANSPORT_KINDS;
@@ -117,7 +118,7 @@ async function connectedTo(
   return { peer, transport, reset: () => peer.resetAndDestroy() };
 }
 
-async function acceptedOverTls(): Promise<TransportPair> {
+export async function acceptedOverTls(transports: Transports = createTransports()): Promise<TransportPair> {
   const folder = await mkdtemp(join(tmpdir(), 'patgate-transport-'));
   const files = await developmentTls(folder, { names: ['127.0.0.1'], now: new Date() });
   const identity = (await loadServerTls(files)).current();
@@ -128,7 +129,7 @@ async function acceptedOverTls(): Promise<TransportPair> {
   peer.allowHalfOpen = true;
   play(peer);
   const [inside] = await Promise.all([accepting, once(peer, 'secureConnect')]);
-  return { peer, transport: createTransports().tls(inside), reset: () => raw.resetAndDestroy() };
+  return { peer, transport: transports.tls(inside), reset: () => raw.resetAndDestroy() };
 }
 
 async function listening(server: Server, where: number | string): Promise<Server> {

@@ -81,6 +81,38 @@ describe.each(transportKinds)('a transport %s', (kind) => {
     expect(first.events).toEqual(['end']);
   });
 
+  test('gives its sink nothing behind the chunk at which it was paused', async () => {
+    const { transport, peer } = await pairOf(kind);
+    const sent = randomBytes(500_000);
+    const got: Buffer[] = [];
+    let pausedBefore = false;
+    let early = 0;
+    const ended = new Promise<void>((resolve) => {
+      transport.setSink({
+        data(chunk) {
+          if (pausedBefore) early++;
+          got.push(Buffer.from(chunk));
+          transport.pause();
+          pausedBefore = true;
+          setImmediate(() => {
+            pausedBefore = false;
+            transport.resume();
+          });
+          return false;
+        },
+        end: resolve,
+        drain: () => undefined,
+        close: () => undefined,
+      });
+    });
+    transport.resume();
+    peer.end(sent);
+    await ended;
+    expect(early).toBe(0);
+    expect(Buffer.concat(got).equals(sent)).toBe(true);
+    transport.destroy();
+  });
+
   test('keeps what happens while it has no sink', async () => {
     const { transport, peer } = await pairOf(kind);
     transport.resume();
@@ -224,7 +256,9 @@ describe.each(transportKinds)('a transport %s', (kind) => {
   });
 });
 
-describe('plain connections', () => {
+const bulkKinds = ['connected over TCP', 'accepted over TLS'] as const;
+
+describe('connections by their handles', () => {
   test.each([
     ['natively', createTransports()],
     ['by stream events', createTransports(null)],
@@ -268,35 +302,38 @@ describe('plain connections', () => {
     }
   });
 
-  test('lend buffers in bulk, which stay as they are while they are kept', async () => {
-    const { transport, peer } = await connected();
-    const sent = randomBytes(3_000_000);
-    const kept: { chunk: Buffer; copy: Buffer }[] = [];
-    let received = 0;
-    const done = new Promise<void>((resolve) => {
-      transport.setSink({
-        data(chunk, tenure) {
-          received += chunk.length;
-          if (received === sent.length) resolve();
-          if (tenure !== 'lent') return false;
-          kept.push({ chunk, copy: Buffer.from(chunk) });
-          return true;
-        },
-        end: () => undefined,
-        drain: () => undefined,
-        close: () => undefined,
+  test.each(bulkKinds)(
+    'lend buffers in bulk, which stay as they are while they are kept, %s',
+    async (kind) => {
+      const { transport, peer } = await pairOf(kind);
+      const sent = randomBytes(3_000_000);
+      const kept: { chunk: Buffer; copy: Buffer }[] = [];
+      let received = 0;
+      const done = new Promise<void>((resolve) => {
+        transport.setSink({
+          data(chunk, tenure) {
+            received += chunk.length;
+            if (received === sent.length) resolve();
+            if (tenure !== 'lent') return false;
+            kept.push({ chunk, copy: Buffer.from(chunk) });
+            return true;
+          },
+          end: () => undefined,
+          drain: () => undefined,
+          close: () => undefined,
+        });
       });
-    });
-    transport.resume();
-    peer.write(sent);
-    await done;
-    expect(kept.length).toBeGreaterThan(10);
-    for (const { chunk, copy } of kept) expect(chunk.equals(copy)).toBe(true);
-    transport.destroy();
-  });
+      transport.resume();
+      peer.write(sent);
+      await done;
+      expect(kept.length).toBeGreaterThan(10);
+      for (const { chunk, copy } of kept) expect(chunk.equals(copy)).toBe(true);
+      transport.destroy();
+    },
+  );
 
-  test('go back to shared memory after the bulk', async () => {
-    const { transport, peer } = await connected();
+  test.each(bulkKinds)('go back to shared memory after the bulk, %s', async (kind) => {
+    const { transport, peer } = await pairOf(kind);
     const notes = new Notes();
     transport.setSink(notes);
     transport.resume();
