@@ -8,6 +8,10 @@ export interface RunOptions {
   readonly seconds: number;
   /** Only rows whose name has one of these in it; all when empty. */
   readonly rows: readonly string[];
+  /** From then on, in milliseconds of this process, each scenario has one round. */
+  readonly hurryFromMs: number;
+  /** From then on none begins. */
+  readonly endMs: number;
   /** Told after each row of each round. */
   readonly progress: (line: string) => void;
 }
@@ -34,7 +38,15 @@ export class BenchRun {
     const chosen = scenario.rows.filter(
       ({ name }) => wanted.length === 0 || wanted.some((part) => name.includes(part)),
     );
+    if (performance.now() > this.#options.endMs) {
+      this.missing.add(`"${scenario.name}", for want of time`);
+      return results;
+    }
     for (let round = 0; round < (scenario.rounds ?? rounds); round++) {
+      if (round > 0 && performance.now() > this.#options.hurryFromMs) {
+        this.missing.add(`rounds after number ${round} of "${scenario.name}", for want of time`);
+        break;
+      }
       for (const row of chosen) {
         if (this.#closed) return results;
         const figures = await this.#runRow(scenario, row);

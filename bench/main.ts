@@ -31,6 +31,8 @@ const { values } = parseArgs({
     rounds: { type: 'string' },
     seconds: { type: 'string' },
     'soak-seconds': { type: 'string' },
+    /** What the whole run may take; when it is behind, rounds are left out, and told as such. */
+    minutes: { type: 'string', default: '15' },
     verbose: { type: 'boolean', default: false },
     /** Runs the gateway. */
     node: { type: 'string', default: process.execPath },
@@ -39,8 +41,12 @@ const { values } = parseArgs({
   },
 });
 
-const [rounds, seconds, soakSeconds] = values.quick ? [2, 0.6, 10] : [3, 1, 60];
+/** Parts of what the run may take: what is left then fits in with single rounds; and what begins then can still end. */
+const [HURRY_AFTER, END_AFTER] = [0.7, 0.97];
+
+const [rounds, seconds, soakSeconds] = values.quick ? [2, 0.6, 10] : [3, 1, 30];
 const options = { rounds: Number(values.rounds ?? rounds), seconds: Number(values.seconds ?? seconds) };
+const limitMs = Number(values.minutes) * 60_000;
 const targets = allTargets({
   program: join(process.cwd(), 'dist/cli/main.js'),
   node: values.node,
@@ -56,6 +62,8 @@ const [loadBefore = 0] = loadavg();
 const run = new BenchRun({
   ...options,
   rows: values.rows.split(';').filter(Boolean),
+  endMs: limitMs * END_AFTER,
+  hurryFromMs: limitMs * HURRY_AFTER,
   progress: (line) => {
     if (values.verbose) console.error(line);
   },

@@ -82,6 +82,14 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+/** A process and all that it has started, and so on. Linux only. */
+export function processTree(pid: number): number[] {
+  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+  );
+  return [pid, ...children.flatMap(processTree)];
+}
+
 /** CPU time that a process has used so far, user and system, all threads, in seconds. Linux only. */
 export function cpuSeconds(pid: number): number {
   let nanoseconds = 0;

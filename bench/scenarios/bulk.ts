@@ -5,8 +5,8 @@ import { LoadClient, query } from '../load/client.ts';
 import type { DatabaseName } from '../names.ts';
 import type { Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
-import { cpuOf } from './cpu.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
+import { cpuOf } from './usage.ts';
 
 const CPU = 'CPU per MB, µs';
 const RATE = 'MB/s';

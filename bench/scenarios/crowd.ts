@@ -8,8 +8,8 @@ import { startModule } from '../processes.ts';
 import { quantile } from '../statistics.ts';
 import type { Door, Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
-import { cpuOf } from './cpu.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
+import { cpuOf } from './usage.ts';
 
 const CROWD = new URL('../load/crowd-process.js', import.meta.url);
 const SIZE = 5000;

@@ -2,11 +2,12 @@ import { LoadClient, query } from '../load/client.ts';
 import { quantile } from '../statistics.ts';
 import type { Door, Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
-import { cpuOf } from './cpu.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
+import { cpuOf } from './usage.ts';
 
 const LOGINS = 'logins/s';
 const CPU = 'CPU per login, ms';
+export const LOGIN_FIGURES = [LOGINS, 'median, ms', 'p99, ms', CPU] as const;
 
 /** So many clients log in, leave, and log in again. */
 const CLIENTS = 8;
@@ -21,14 +22,14 @@ export function logins(targets: Targets, what: 'alone' | 'with a query'): Scenar
   const row = (name: string, target: Row['target'], door: (place: Running) => Door, tls = false): Row => ({
     name,
     target,
-    run: (place, seconds) => measure(place, door(place), { seconds, tls, ask }),
+    run: (place, seconds) => measureLogins(place, door(place), { seconds, tls, ask }),
   });
   const byPassword = (place: Running): Door => place.door('bench');
   const byToken = (place: Running): Door => tokensOf(place).scram('bench');
   const inCleartext = (place: Running): Door => tokensOf(place).cleartext('bench');
   return {
     name: ask ? 'logins with a query' : 'logins',
-    figures: [LOGINS, 'median, ms', 'p99, ms', CPU],
+    figures: LOGIN_FIGURES,
     reference: 'PgBouncer, SCRAM',
     rows: [
       row('direct, SCRAM', direct, byPassword),
@@ -45,7 +46,8 @@ export function logins(targets: Targets, what: 'alone' | 'with a query'): Scenar
   };
 }
 
-function tokensOf({ tokens }: Running): NonNullable<Running['tokens']> {
+/** @throws Error where there are none */
+export function tokensOf({ tokens }: Running): NonNullable<Running['tokens']> {
   if (tokens === undefined) throw new Error('the target knows no tokens');
   return tokens;
 }
@@ -53,13 +55,18 @@ function tokensOf({ tokens }: Running): NonNullable<Running['tokens']> {
 /** Where the first logins, which a just-in-time compiler has not seen, are past. */
 const warmedUp = new WeakSet<Running>();
 
-interface Load {
+export interface LoginLoad {
   readonly seconds: number;
   readonly tls: boolean;
   readonly ask: boolean;
 }
 
-async function measure(place: Running, door: Door, { seconds, tls, ask }: Load): Promise<Figures> {
+/** One round of one target. */
+export async function measureLogins(
+  place: Running,
+  door: Door,
+  { seconds, tls, ask }: LoginLoad,
+): Promise<Figures> {
   let tookMs: number[] = [];
   let stopping = false;
   const run = async (): Promise<void> => {

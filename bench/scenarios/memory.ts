@@ -1,14 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { LoadClient } from '../load/client.ts';
-import { openFileLimit, residentKb } from '../processes.ts';
+import { openFileLimit } from '../processes.ts';
 import type { Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
+import { residentKbOf } from './usage.ts';
 
-/** Sessions at which memory is read; with TLS only the first two, since handshakes take the client's time, too. */
+/** Sessions at which memory is read; the quick run stops at the second. */
 const MARKS: readonly number[] = [1000, 2000, 5000, 10_000];
-const TLS_MARKS = 2;
+const QUICK_MARKS = 2;
 const AT_ONCE = 50;
 const SETTLE_MS = 1500;
 /** Each session takes two in a gateway, which has others, too. */
@@ -20,12 +21,13 @@ const figureOf = (from: number, to: number): string =>
 const FIGURES = MARKS.map((mark, index) => figureOf(MARKS[index - 1] ?? 0, mark));
 
 /** How much resident memory idle sessions take, each step beyond the one before it. */
-export function memory({ pgbouncer, haproxy, patgate }: Targets): Scenario {
+export function memory({ pgbouncer, haproxy, patgate }: Targets, quick: boolean): Scenario {
+  const marks = quick ? MARKS.slice(0, QUICK_MARKS) : MARKS;
   const row = (name: string, target: Row['target'], tls: boolean): Row => ({
     name,
     target,
     ownProcess: true,
-    run: (place) => measure(place, tls),
+    run: (place) => measure(place, marks, tls),
   });
   return {
     name: 'resident memory of idle sessions',
@@ -42,7 +44,7 @@ export function memory({ pgbouncer, haproxy, patgate }: Targets): Scenario {
   };
 }
 
-async function measure(place: Running, tls: boolean): Promise<Figures> {
+async function measure(place: Running, marks: readonly number[], tls: boolean): Promise<Figures> {
   const clients: LoadClient[] = [];
   const open = async (count: number): Promise<void> => {
     const opening = Array.from({ length: count }, () => LoadClient.open(place.door('fake'), { tls }));
@@ -54,7 +56,7 @@ async function measure(place: Running, tls: boolean): Promise<Figures> {
     for (const client of clients.splice(0)) await client.leave();
     const figures: Record<string, number> = {};
     let [count, kb] = [0, await settled(place)];
-    for (const [index, mark] of MARKS.slice(0, tls ? TLS_MARKS : MARKS.length).entries()) {
+    for (const [index, mark] of marks.entries()) {
       const reachable = Math.min(mark, Math.floor((openFileLimit() - FILES_OF_OTHERS) / 2));
       while (clients.length < reachable) await open(Math.min(AT_ONCE, reachable - clients.length));
       const now = await settled(place);
@@ -67,9 +69,9 @@ async function measure(place: Running, tls: boolean): Promise<Figures> {
   }
 }
 
-async function settled({ pids }: Running): Promise<number> {
+async function settled(place: Running): Promise<number> {
   await delay(SETTLE_MS);
-  return pids.reduce((sum, pid) => sum + residentKb(pid), 0);
+  return residentKbOf(place);
 }
 
 function group(count: number): string {

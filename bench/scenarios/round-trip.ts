@@ -3,8 +3,8 @@ import type { DatabaseName } from '../names.ts';
 import { quantile } from '../statistics.ts';
 import type { Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
-import { cpuOf } from './cpu.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
+import { cpuOf } from './usage.ts';
 
 export interface RoundTrips {
   readonly clients: number;
@@ -14,6 +14,7 @@ export interface RoundTrips {
 }
 
 const CPU = 'CPU per round trip, µs';
+export const TRIP_FIGURES = [CPU, 'round trips/s', 'median, ms', 'p99, ms'] as const;
 const STATEMENT = 'SELECT abalance FROM accounts WHERE aid =';
 const AID = '12345';
 
@@ -25,12 +26,12 @@ export function roundTrips(targets: Targets, options: RoundTrips): Scenario {
   const row = (name: string, target: Row['target'], database: DatabaseName = engine): Row => ({
     name,
     target,
-    run: (place, seconds) => measure(place, database, options, seconds),
+    run: (place, seconds) => measureRoundTrips(place, database, options, seconds),
   });
   const bySocket = `${engine}_socket` as const;
   return {
     name: `round trips, ${protocol}, ${clients} ${clients === 1 ? 'client' : 'clients'}, ${tls ? 'TLS, ' : ''}${ENGINE_NAMES[engine]}`,
-    figures: [CPU, 'round trips/s', 'median, ms', 'p99, ms'],
+    figures: TRIP_FIGURES,
     reference: 'PgBouncer',
     rows: [
       ...(tls ? [] : [row('direct', targets.direct)]),
@@ -42,7 +43,8 @@ export function roundTrips(targets: Targets, options: RoundTrips): Scenario {
   };
 }
 
-async function measure(
+/** One round of one target. */
+export async function measureRoundTrips(
   place: Running,
   database: DatabaseName,
   { clients: count, protocol, tls = false }: RoundTrips,

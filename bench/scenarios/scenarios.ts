@@ -8,6 +8,7 @@ import type { Scenario } from './scenario.ts';
 import { slowReaders } from './slow-readers.ts';
 import { soak } from './soak.ts';
 import { storm } from './storm.ts';
+import { workerLogins, workerTrips } from './workers.ts';
 
 export interface ScenarioOptions {
   /** How long the soak runs. */
@@ -18,7 +19,7 @@ export interface ScenarioOptions {
 
 type Make = (targets: Targets, options: ScenarioOptions) => readonly Scenario[];
 
-/** By the name that the command line knows them by, in the order in which they run. */
+/** By the name that the command line knows them by, in the order in which they run: last those whose rounds can be left out. */
 export const SCENARIOS: Readonly<Record<string, Make>> = {
   trips: (targets, { quick }) =>
     (quick ? [8, 32] : [1, 8, 32, 128]).map((clients) =>
@@ -33,8 +34,19 @@ export const SCENARIOS: Readonly<Record<string, Make>> = {
     bulk(targets, { engine: 'fake', direction: 'out', tls: true }),
     bulk(targets, { engine: 'fake', direction: 'in', tls: true }),
   ],
+  logins: (targets) => [logins(targets, 'alone')],
+  'logins-asking': (targets) => [logins(targets, 'with a query')],
+  storm: (targets) => [storm(targets)],
+  crowd: (targets) => [crowd(targets)],
+  workers: (targets, { quick }) => [
+    ...(quick ? [8] : [1, 8, 32]).map((clients) => workerTrips(targets, clients)),
+    workerLogins(targets),
+  ],
+  memory: (targets, { quick }) => [memory(targets, quick)],
+  'slow-readers': (targets) => [slowReaders(targets)],
+  soak: (targets, { soakSeconds }) => [soak(targets, soakSeconds)],
   postgres: (targets, { quick }) =>
-    (quick ? [8] : [1, 8, 32, 128]).flatMap((clients) =>
+    (quick ? [8] : [8, 32, 128]).flatMap((clients) =>
       (['simple', 'prepared'] as const).map((protocol) =>
         roundTrips(targets, { clients, engine: 'bench', protocol }),
       ),
@@ -43,11 +55,4 @@ export const SCENARIOS: Readonly<Record<string, Make>> = {
     (['out', 'in'] as const).flatMap((direction) =>
       (['wide', 'narrow'] as const).map((rows) => bulk(targets, { engine: 'bench', direction, rows })),
     ),
-  logins: (targets) => [logins(targets, 'alone')],
-  'logins-asking': (targets) => [logins(targets, 'with a query')],
-  storm: (targets) => [storm(targets)],
-  crowd: (targets) => [crowd(targets)],
-  memory: (targets) => [memory(targets)],
-  'slow-readers': (targets) => [slowReaders(targets)],
-  soak: (targets, { soakSeconds }) => [soak(targets, soakSeconds)],
 };

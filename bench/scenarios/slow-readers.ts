@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { LoadClient, query } from '../load/client.ts';
-import { residentKb } from '../processes.ts';
 import type { Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
+import { residentKbOf } from './usage.ts';
 
 const READERS = 8;
 const GROWTH = 'growth a reader, MB';
@@ -35,7 +35,7 @@ async function measure(place: Running): Promise<Figures> {
   const clients = await Promise.all(opening);
   try {
     await delay(STEP_MS);
-    const before = memoryOf(place);
+    const before = residentKbOf(place);
     let most = before;
     for (const client of clients) {
       client.heed(() => client.socket.pause());
@@ -43,7 +43,7 @@ async function measure(place: Running): Promise<Figures> {
     }
     for (let step = 0; step < STEPS; step++) {
       await delay(STEP_MS);
-      most = Math.max(most, memoryOf(place));
+      most = Math.max(most, residentKbOf(place));
       for (const client of clients) client.socket.resume();
     }
     return { [GROWTH]: (most - before) / 1024 / READERS };
@@ -51,5 +51,3 @@ async function measure(place: Running): Promise<Figures> {
     for (const client of clients) client.close();
   }
 }
-
-const memoryOf = ({ pids }: Running): number => pids.reduce((sum, pid) => sum + residentKb(pid), 0);

@@ -1,10 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import { LoadClient, query } from '../load/client.ts';
-import { residentKb } from '../processes.ts';
 import type { Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
 import type { Figures, Scenario } from './scenario.ts';
+import { residentKbOf } from './usage.ts';
 
 const FIGURES = ['round trips', 'logins', 'MB after a quarter', 'MB at the end'] as const;
 const QUESTION = query('SELECT abalance FROM accounts WHERE aid = 12345');
@@ -28,9 +28,9 @@ async function measure(place: Running, seconds: number): Promise<Figures> {
   );
   const work = [...clients.map((client) => ask(client, state)), logInAgainAndAgain(place, state)];
   await Promise.race([delay(seconds * 250), ...work]);
-  const early = memoryOf(place);
+  const early = residentKbOf(place);
   await Promise.race([delay(seconds * 750), ...work]);
-  const late = memoryOf(place);
+  const late = residentKbOf(place);
   state.stopping = true;
   await Promise.all(work);
   for (const client of clients) client.close();
@@ -68,5 +68,3 @@ async function logInAgainAndAgain(place: Running, state: State): Promise<void> {
     state.logins++;
   }
 }
-
-const memoryOf = ({ pids }: Running): number => pids.reduce((sum, pid) => sum + residentKb(pid), 0);

@@ -2,10 +2,12 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { ROLE, ROLE_PASSWORD } from '../names.ts';
-import { freePort, startProgram } from '../processes.ts';
+import { freePort, openFileLimit, startProgram } from '../processes.ts';
 import type { Target } from './target.ts';
 
 const PROGRAM = '/usr/sbin/haproxy';
+/** Each takes two files of HAProxy's, which refuses to start when that is more than it may open. */
+const MOST_SESSIONS = Math.min(20_000, Math.floor(openFileLimit() / 2) - 100);
 
 /** Carries TCP without looking at it, on one thread. */
 export const haproxy: Target = {
@@ -18,7 +20,7 @@ export const haproxy: Target = {
       configuration,
       `global
   nbthread 1
-  maxconn 9900
+  maxconn ${MOST_SESSIONS}
 defaults
   mode tcp
   timeout connect 5s

@@ -29,7 +29,7 @@ export function patgate({ name, settings = {}, program, node, nodeArgs = [] }: P
       const directory = mkdtempSync(join(ground.directory, 'patgate-'));
       const configuration = join(directory, 'patgate.toml');
       writeFileSync(configuration, toml(ground, directory));
-      const env = { ...process.env, PATGATE_CONFIG: configuration, ...settings };
+      const env = { ...withoutSettings(process.env), PATGATE_CONFIG: configuration, ...settings };
       const token = await user(node, program, env);
       const readyFile = join(directory, 'ready.json');
       const started = await startProgramUntil(
@@ -51,6 +51,11 @@ export function patgate({ name, settings = {}, program, node, nodeArgs = [] }: P
       };
     },
   };
+}
+
+/** What is set where the benchmark is started is not for the gateway that it measures. */
+function withoutSettings(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !name.startsWith('PATGATE_')));
 }
 
 function toml({ certificate, fake, postgres }: Ground, directory: string): string {

@@ -16,6 +16,8 @@ export interface Targets {
   readonly patgateFresh: Target;
   /** With the limits on those who have not logged in that it has by default. */
   readonly patgateGuarded: Target;
+  /** Carries sessions in two processes. */
+  readonly patgateWorkers: Target;
 }
 
 export function allTargets(options: Omit<PatgateOptions, 'name' | 'settings'>): Targets {
@@ -34,6 +36,11 @@ export function allTargets(options: Omit<PatgateOptions, 'name' | 'settings'>): 
       ...options,
       name: 'patgate, limits by default',
       settings: { PATGATE_LOGIN_MAX_PENDING_PER_ADDRESS: '250', PATGATE_LOGIN_THROTTLE_FREE: '10' },
+    }),
+    patgateWorkers: patgate({
+      ...options,
+      name: 'patgate, 2 workers',
+      settings: { PATGATE_WORKERS: '2' },
     }),
   };
 }
