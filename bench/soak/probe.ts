@@ -1,6 +1,7 @@
 /**
  * Read into the gateway by `--import`, before its own code: collects garbage when asked and tells what is still there. Asked
- * by connecting to the Unix socket that SOAK_PROBE names. Needs `--expose-gc`.
+ * by connecting to the Unix socket that SOAK_PROBE names. Needs `--expose-gc`. With a folder in SOAK_SNAPSHOTS, each answer
+ * is followed by a heap snapshot there.
  */
 import { createServer } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
@@ -18,11 +19,11 @@ if (place !== undefined && collect !== undefined) {
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     void settled(collect).then(() => {
-      const folder = process.env['SOAK_SNAPSHOTS'];
-      if (folder !== undefined) writeHeapSnapshot(`${folder}/${Date.now()}.heapsnapshot`);
       const resources: Record<string, number> = {};
       for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
       socket.end(JSON.stringify({ memory: process.memoryUsage(), resources } satisfies Probed));
+      const folder = process.env['SOAK_SNAPSHOTS'];
+      if (folder !== undefined) writeHeapSnapshot(`${folder}/${Date.now()}.heapsnapshot`);
     });
   });
   server.listen(place);
