@@ -16,10 +16,15 @@ async function readBytes(request: Request): Promise<Buffer> {
   if (Number(request.headers.get('content-length') ?? 0) > MAX_BODY_BYTES) throw tooLarge();
   if (request.body === null) return Buffer.alloc(0);
   const reader: ReadableStreamDefaultReader<Uint8Array> = request.body.getReader();
+  const read = (): ReturnType<typeof reader.read> =>
+    reader.read().catch((error: unknown) => {
+      // Whoever sent it has gone in the middle of it: that is no failure of ours.
+      throw new RequestError('request.invalid', 'The body broke off.', { cause: error });
+    });
   const chunks: Uint8Array[] = [];
   let size = 0;
   for (;;) {
-    const { done, value } = await reader.read();
+    const { done, value } = await read();
     if (done) return Buffer.concat(chunks);
     size += value.length;
     if (size > MAX_BODY_BYTES) {

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { connect } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -189,6 +190,27 @@ describe('what no interface should take', () => {
     );
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
   });
+
+  it.each(['fin', 'reset'])(
+    'a body that breaks off, by %s: no failure of the server, whatever it is told',
+    async (how) => {
+      for (const path of ['/oauth/token', '/apiv2/login', '/api/v1/leaked-tokens', '/sign-in']) {
+        const { port } = new URL(world.url);
+        const socket = connect(Number(port), '127.0.0.1').on('error', () => undefined);
+        const type = 'content-type: application/x-www-form-urlencoded\r\nsec-fetch-site: same-origin';
+        socket.write(`POST ${path} HTTP/1.1\r\nhost: x\r\nx-request-id: broken-${how}\r\n${type}\r\n`);
+        // The server says when it has begun to read.
+        socket.write('expect: 100-continue\r\ncontent-length: 100\r\n\r\n');
+        await once(socket, 'data');
+        socket.write('a=');
+        if (how === 'fin') socket.end();
+        else socket.resetAndDestroy();
+        await once(socket.resume(), 'close');
+      }
+      expect((await world.call('GET', '/healthz')).status).toBe(200);
+      expect(world.logged()).not.toContain('a request failed');
+    },
+  );
 
   it('a request that promises more than it sends', async () => {
     const answer = await raw(
