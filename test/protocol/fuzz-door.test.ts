@@ -32,6 +32,23 @@ const CORPUS = [
   Buffer.concat([ADA, typed('p', text('SCRAM-SHA-256'), int32(9), Buffer.from('n,,n=,r=x'))]),
   Buffer.concat([Buffer.from('PROXY TCP4 192.0.2.7 192.0.2.1 5000 5432\r\n'), ADA]),
 ];
+/** From a balancer: headers of both versions, with what may follow them. */
+const PROXIED = [
+  'PROXY TCP4 192.0.2.7 192.0.2.1 5000 5432\r\n',
+  'PROXY TCP6 2001:db8::7 2001:db8::1 5000 5432\r\n',
+  'PROXY UNKNOWN\r\n',
+]
+  .map((line) => Buffer.from(line))
+  .concat(
+    [
+      '0d0a0d0a000d0a515549540a2111000cc0000207c000020113881538',
+      `0d0a0d0a000d0a515549540a21210024${'20010db8'.repeat(8)}13881538`,
+      // LOCAL, and a PROXY with the authority and a checksum behind the addresses
+      '0d0a0d0a000d0a515549540a20000000',
+      '0d0a0d0a000d0a515549540a2111001bc0000207c000020113881538020005732e6578300300045a5a5a5a',
+    ].map((hex) => Buffer.from(hex, 'hex')),
+  )
+  .flatMap((header) => [ADA, SSL_REQUEST, HELLO].map((rest) => Buffer.concat([header, rest])));
 
 /** In segments, each for itself, then the end. */
 async function sendInSegments(
@@ -79,7 +96,7 @@ test.each([
     const door = await openDoor({ tlsMode, trusted: trusted ? ['127.0.0.1/32'] : [] });
     const random = randomNumbers(FUZZ_SEED);
     for (let run = 0; run < RUNS; run += 1) {
-      const bytes = mutated(CORPUS, random);
+      const bytes = mutated(trusted ? PROXIED : CORPUS, random);
       const client = await rawClient(door);
       const sent = sendInSegments(client, bytes, random);
       await takeOutcome(door);

@@ -1,7 +1,11 @@
 import { describe, expect, test } from 'vitest';
+import { SqlError } from '../../src/console/sql-error.ts';
+import { parseScript } from '../../src/console/sql/parse.ts';
 import { GatewayError, RequestError } from '../../src/core/errors.ts';
 import { Secret } from '../../src/core/secret.ts';
+import { parseAuthorization } from '../../src/http/auth/header.ts';
 import { isDeeperThan, parseJson } from '../../src/http/json.ts';
+import { localPath } from '../../src/http/web/local-path.ts';
 import { parseBearer } from '../../src/login/bearer-message.ts';
 import { parseClientFinal, parseClientFirst } from '../../src/scram/client-messages.ts';
 import { ScramError } from '../../src/scram/errors.ts';
@@ -9,11 +13,13 @@ import { parseServerFinal, parseServerFirst } from '../../src/scram/server-messa
 import { parseVerifier } from '../../src/scram/verifier.ts';
 import { parseConnectionUrl } from '../../src/upstream/connection-url.ts';
 import { parseUserlist } from '../../src/upstream/userlist.ts';
+import { decodeCursor, encodeCursor } from '../../src/tokens/cursor.ts';
 import { FrameFollower, VERDICT, type Verdict } from '../../src/wire/frame-follower.ts';
 import { FUZZ_RUNS, FUZZ_SEED, mutated, randomNumbers } from './mutate.ts';
 import { password, text, typed } from './packets.ts';
 
 const KEY = Buffer.alloc(32, 7).toString('base64');
+const TID = '00000000-0000-4000-8000-000000000000';
 const SALT = Buffer.alloc(16, 7).toString('base64');
 
 interface Reader {
@@ -88,6 +94,46 @@ const READERS: Readonly<Record<string, Reader>> = {
       return value ?? 'null';
     },
     refusal: Error,
+  },
+  'Authorization header': {
+    corpus: [
+      'Bearer pat_abc.def~+/=',
+      '_dremiopat_abc',
+      `Basic ${Buffer.from('ada:s:x').toString('base64')}`,
+    ],
+    read: (bytes) => {
+      const presented = parseAuthorization(bytes.toString('latin1'));
+      if (presented.kind === 'malformed') throw new RequestError('request.invalid', 'malformed');
+      return presented;
+    },
+    refusal: RequestError,
+  },
+  cursor: {
+    corpus: [
+      encodeCursor({ sort: 'createdAt', direction: 'asc', key: '2026-01-01T00:00:00.000Z', tid: TID }),
+      encodeCursor({ sort: 'createdAt', direction: 'asc', key: 'infinity', tid: TID }),
+    ],
+    read: (bytes) => decodeCursor(bytes.toString('latin1'), 'createdAt', 'asc'),
+    refusal: RequestError,
+  },
+  'path to come back to': {
+    corpus: ['/tokens?search=a#b', '/a/../b//c', '//example.com', '/\\example.com'],
+    read: (bytes) => {
+      const path = localPath(bytes.toString(), '');
+      if (path === '') throw new RequestError('request.invalid', 'leads elsewhere');
+      expect(new URL(path, 'http://here.invalid').origin).toBe('http://here.invalid');
+      return path;
+    },
+    refusal: RequestError,
+  },
+  "the console's SQL": {
+    corpus: [
+      "create token 'laptop' valid for '30 days'; show tokens; begin; rollback",
+      `with x as (select "a"."b" as "c""d", e'\\x41\\u0041', $q$q$q$, -1.5e3::text) select * from x where a like 'b%' -- e`,
+      'select count(*) from pg_class c left join pg_namespace n on n.oid = c.relnamespace /* a /* b */ */',
+    ],
+    read: (bytes) => parseScript(bytes.toString()),
+    refusal: SqlError,
   },
 };
 
