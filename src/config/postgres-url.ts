@@ -15,8 +15,18 @@ export function problemOfPostgresUrl(url: string): string | null {
   const [, , , hosts, , query] = match;
   const parameters = new URLSearchParams(query);
   if (hosts === '' && !parameters.has('host')) return 'names no host';
+  const count = (name: string): number => parameters.get(name)?.split(',').length ?? 0;
+  const [hostCount, portCount] = [count('host'), count('port')] as const;
+  if (hostCount > 0 && portCount > 1 && portCount !== hostCount) {
+    return `names ${hostCount} hosts and ${portCount} ports`;
+  }
   const mode = parameters.get('sslmode');
   return mode === null || SSL_MODES.includes(mode) ? null : `sslmode is not one of ${SSL_MODES.join(', ')}`;
+}
+
+/** @returns the value of a parameter behind the question mark, or null */
+export function parameterOf(url: string, name: string): string | null {
+  return new URLSearchParams(FORM.exec(url)?.[5]).get(name);
 }
 
 export function holdsPassword(url: string): boolean {

@@ -69,6 +69,10 @@ export const SETTINGS = {
     ...listen,
     help: 'Host and port that clients should use, for connection recipes, when a balancer stands in front. Without it: listen.postgres.',
   }),
+  'listen.keepalive': setting(type.duration, '60s', {
+    ...listen,
+    help: 'How long a client may be silent before the kernel asks, ten times in ten seconds, whether it is still there. Also what keeps firewalls from forgetting an idle session.',
+  }),
   'listen.proxy_protocol_from': setting(type.networks, '', {
     ...listen,
     reloadable: true,
@@ -95,9 +99,9 @@ export const SETTINGS = {
     help: 'Certificate authority that clients should trust, shown in connection recipes.',
   }),
 
-  'store.url': optional(type.postgresUrl, {
+  'store.url': optional(type.storeUrl, {
     ...store,
-    help: 'PostgreSQL database for users, tokens, policy and audit. Without it, the embedded PostgreSQL.',
+    help: 'PostgreSQL database for users, tokens, policy and audit. Without it, the embedded PostgreSQL. Several servers, as HOST:PORT,HOST:PORT, are tried in turn; target_session_attrs is `read-write` then, or `primary` or `any`.',
   }),
   'store.password': optional(type.secret, {
     ...store,
@@ -238,6 +242,11 @@ export const SETTINGS = {
     ...engine,
     reloadable: true,
     help: 'How long to wait for the engine to take a connection and log it in.',
+  }),
+  'engine.keepalive': setting(type.duration, '60s', {
+    ...engine,
+    reloadable: true,
+    help: 'How long an engine session may be silent before the kernel asks, ten times in ten seconds, whether the engine is still there.',
   }),
   'engine.insecure_passwords': setting(type.boolean, 'false', {
     ...engine,

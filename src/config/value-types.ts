@@ -4,7 +4,7 @@ import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseDuration } from '../core/duration.ts';
 import { Secret } from '../core/secret.ts';
-import { problemOfPostgresUrl } from './postgres-url.ts';
+import { parameterOf, problemOfPostgresUrl } from './postgres-url.ts';
 
 /** What a source holds before its type is known: text (flag, variable, TOML scalar), a TOML array or a TOML table. */
 export type RawValue = string | readonly string[] | ReadonlyMap<string, string>;
@@ -208,6 +208,22 @@ export const postgresUrl: ValueType<Secret> = {
     const value = typeof raw === 'string' ? raw.trim() : '';
     const problem = problemOfPostgresUrl(value);
     return problem === null ? { value: new Secret(value) } : { problem };
+  },
+};
+
+/** Of several servers the store needs one that takes changes. */
+const STORE_ATTRIBUTES = ['any', 'read-write', 'primary'];
+
+export const storeUrl: ValueType<Secret> = {
+  ...postgresUrl,
+  parse(raw, context) {
+    const parsed = postgresUrl.parse(raw, context);
+    if ('problem' in parsed) return parsed;
+    const wanted = parameterOf(parsed.value.reveal(), 'target_session_attrs');
+    if (wanted === null || STORE_ATTRIBUTES.includes(wanted)) return parsed;
+    return {
+      problem: `target_session_attrs is not one of ${STORE_ATTRIBUTES.join(', ')}: the store has to take changes`,
+    };
   },
 };
 

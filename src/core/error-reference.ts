@@ -255,7 +255,8 @@ export const ERROR_REFERENCE = {
   },
   'store.read_only': {
     ...STORE_TROUBLE,
-    remedy: 'store.url leads to a standby: let it name the primary (target_session_attrs=read-write).',
+    remedy:
+      'store.url leads to a standby: let it name the primary, or all servers (HOST:PORT,HOST:PORT). In the middle of a failover it passes by itself.',
   },
   'store.failed': {
     ...STORE_TROUBLE,

@@ -42,7 +42,7 @@ export function enginesOf(config: Config, embedded: EmbeddedEngine | null): Engi
 }
 
 function optionsOf(name: string, url: Secret, engine: EngineDefaults): EngineOptions {
-  const { identity, caFile, certFile, keyFile, passwordsFile, insecurePasswords, connectTimeout } = engine;
+  const { identity, caFile, certFile, keyFile, passwordsFile, insecurePasswords } = engine;
   return {
     name,
     url,
@@ -52,6 +52,7 @@ function optionsOf(name: string, url: Secret, engine: EngineDefaults): EngineOpt
     keyFile,
     passwordsFile,
     insecurePasswords,
-    connectTimeoutMs: connectTimeout,
+    connectTimeoutMs: engine.connectTimeout,
+    keepAliveMs: engine.keepalive,
   };
 }

@@ -80,10 +80,11 @@ export function openListener(
   { settings, capacity, clock, log }: Pick<SqlSideOptions, 'settings' | 'capacity' | 'clock' | 'log'>,
   run: ListenerOptions['run'],
 ): Promise<Listener> {
-  const { host, port } = settings.current.listen.postgres;
+  const { postgres, keepalive } = settings.current.listen;
   return listen({
-    host,
-    port,
+    host: postgres.host,
+    port: postgres.port,
+    keepAliveMs: keepalive,
     backlog: BACKLOG,
     limits() {
       const { maxPendingPerAddress } = settings.current.login;

@@ -4,6 +4,8 @@ import type { Log } from '../core/log.ts';
 import type { Clock } from '../core/clock.ts';
 import { PendingConnections, type PendingLimits, type PendingPlace } from './pending.ts';
 
+const DEFAULT_KEEP_ALIVE_MS = 60_000;
+
 export interface ListenerOptions {
   readonly host: string;
   /** 0 picks a free one. */
@@ -11,6 +13,8 @@ export interface ListenerOptions {
   /** Asked for each connection; for those above, the oldest that has not logged in is closed, or they are themselves. */
   readonly limits: () => PendingLimits;
   readonly backlog: number;
+  /** How long a silent client is trusted before the kernel asks whether it is still there; 60,000 when left out. */
+  readonly keepAliveMs?: number;
   /** Runs one connection to its end; never rejects for what a peer did. */
   readonly run: (socket: Socket, place: PendingPlace) => Promise<unknown>;
   readonly clock: Clock;
@@ -31,7 +35,13 @@ export interface Listener {
 export async function listen(options: ListenerOptions): Promise<Listener> {
   const { log } = options;
   const pending = new PendingConnections(options.limits, options.clock);
-  const server = createServer({ allowHalfOpen: true, pauseOnConnect: true, noDelay: true, keepAlive: true });
+  const server = createServer({
+    allowHalfOpen: true,
+    pauseOnConnect: true,
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
+  });
   server.on('connection', (socket) => {
     // Attached before anything is read: a reset during the handshake is an event, never a crash.
     socket.on('error', (error) => log.debug({ error: describeError(error) }, 'client connection broke'));

@@ -3,16 +3,12 @@ import type { Socket } from 'node:net';
 import type { Transport, TransportSink } from '../wire/transport.ts';
 import { SinkSlot } from './sink-slot.ts';
 
-/** How long a silent peer is trusted before the kernel asks whether it is still there. */
-const KEEP_ALIVE_MS = 60_000;
-
-/** What every transport wants of its socket. */
+/** What every transport wants of its socket. Whoever accepted or opened it has said when the kernel is to ask for a silent peer. */
 export function prepareSocket(socket: Socket): void {
   socket.pause();
   socket.setTimeout(0);
   socket.allowHalfOpen = true;
   socket.setNoDelay(true);
-  socket.setKeepAlive(true, KEEP_ALIVE_MS);
 }
 
 /**

@@ -21,6 +21,7 @@ const BROKEN_CODES = new Set([
 ]);
 const BROKEN_TEXTS =
   /connection terminated|timeout exceeded when trying to connect|timeout expired|query read timeout|connection error and is not queryable|client was closed|cannot use a pool after calling end/i;
+const CROWDED_TEXT = /timeout exceeded when trying to connect/i;
 const TIMEOUT_TEXT = /query read timeout/i;
 const TLS_TEXTS = /SSL|TLS|certificate|self-signed/i;
 
@@ -58,6 +59,11 @@ export function isBrokenConnection(error: unknown): boolean {
 /** Whether the store did not answer in time. */
 export function isTimeout(error: unknown): boolean {
   return error instanceof Error && TIMEOUT_TEXT.test(error.message);
+}
+
+/** Whether all connections of our own were lent for too long: no server is to blame. */
+export function isCrowded(error: unknown): boolean {
+  return error instanceof Error && CROWDED_TEXT.test(error.message);
 }
 
 /** Whether the store is one that takes no changes, such as a primary that was demoted. */

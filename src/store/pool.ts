@@ -1,14 +1,14 @@
 import type { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
-import pg from 'pg';
+import pg, { DatabaseError } from 'pg';
 import type { Log } from '../core/log.ts';
-import { describeError } from '../core/errors.ts';
-import { isBrokenConnection, isReadOnly, isTimeout, storeError } from './errors.ts';
+import { describeError, GatewayError } from '../core/errors.ts';
+import { isBrokenConnection, isCrowded, isReadOnly, isTimeout, storeError } from './errors.ts';
+import type { StoreServers } from './servers.ts';
 
 export interface PoolOptions {
-  /** `postgres://…`; may hold a password, so it is never logged. */
-  readonly url: string;
+  readonly servers: StoreServers;
   readonly size: number;
   readonly connectTimeoutMs: number;
   /** Null: a statement may take as long as it likes. */
@@ -41,8 +41,7 @@ export class StorePool implements PostgresPool {
 
   /** Kysely's view: errors in patgate's words, and no connection given back that is of no further use. */
   async connect(): Promise<PostgresPoolClient> {
-    const generation = this.#current;
-    const client = await generation.pool.connect().catch((error: unknown) => {
+    const { client, generation } = await this.#lend().catch((error: unknown) => {
       throw storeError(error);
     });
     return guardedClient(client, this.#begin, (error) => this.#failed(error, generation));
@@ -67,13 +66,41 @@ export class StorePool implements PostgresPool {
   }
 
   async #query<Row extends pg.QueryResultRow>(query: pg.QueryConfig): Promise<pg.QueryResult<Row>> {
-    const generation = this.#current;
+    const { client, generation } = await this.#lend();
+    let failure: unknown = null;
     try {
-      return await generation.pool.query<Row>(query);
+      return await client.query<Row>(query);
     } catch (error) {
+      failure = error;
       this.#failed(error, generation);
       throw error;
+    } finally {
+      client.release(failure !== null);
     }
+  }
+
+  /** A connection to a server that will do; each of them is tried once. */
+  async #lend(): Promise<{ client: pg.PoolClient; generation: Generation }> {
+    const failures: unknown[] = [];
+    for (let left = this.#options.servers.urls.length; left > 0; left -= 1) {
+      const generation = this.#current;
+      try {
+        return { client: await generation.pool.connect(), generation };
+      } catch (error) {
+        failures.push(error);
+        // There is a server, and another one would say the same, or is not what is lacking.
+        if (isCrowded(error) || (error instanceof DatabaseError && !isBrokenConnection(error))) break;
+        this.#leave(generation);
+      }
+    }
+    throw mostTelling(failures);
+  }
+
+  #leave(generation: Generation): void {
+    const { servers } = this.#options;
+    if (servers.urls.length === 1) return;
+    servers.leave(generation.server);
+    this.#renew(generation);
   }
 
   /**
@@ -81,7 +108,12 @@ export class StorePool implements PostgresPool {
    * machine tells nobody. Nor does a primary that was demoted. So none that stands is used again, instead of failing on each.
    */
   #failed(error: unknown, generation: Generation): void {
-    if (!(isTimeout(error) || isReadOnly(error)) || generation !== this.#current) return;
+    if (isReadOnly(error)) this.#options.servers.leave(generation.server);
+    if (isTimeout(error) || isReadOnly(error)) this.#renew(generation);
+  }
+
+  #renew(generation: Generation): void {
+    if (generation !== this.#current) return;
     this.#current = new Generation(this.#options);
     const ended = generation.end();
     this.#ending.push(ended);
@@ -92,15 +124,25 @@ export class StorePool implements PostgresPool {
 /** The connections that were opened since the store last fell silent. */
 class Generation {
   readonly pool: pg.Pool;
+  /** All of them lead to this one. */
+  readonly server: number;
   readonly #clients = new Set<pg.PoolClient>();
   #noneLeft: () => void = () => undefined;
 
   constructor(options: PoolOptions) {
+    const { servers } = options;
+    this.server = servers.current;
     this.pool = new pg.Pool({
-      ...clientConfig(options),
+      ...clientConfig(options, this.server),
       max: options.size,
       idleTimeoutMillis: IDLE_TIMEOUT_MS,
       ...(options.queryTimeoutMs === null ? {} : { query_timeout: options.queryTimeoutMs }),
+      verify(client, done) {
+        servers.demandFit(client, options.connectTimeoutMs).then(
+          () => done(),
+          (error: unknown) => done(error as Error),
+        );
+      },
     });
     this.pool.on('connect', (client) => {
       this.#clients.add(client);
@@ -144,12 +186,18 @@ export function cutOff(client: pg.ClientBase): void {
   (client as unknown as { readonly connection: { readonly stream: Socket } }).connection.stream.destroy();
 }
 
+/** What to tell of several servers that failed: one that is there and will not do says more than one that is gone. */
+export function mostTelling(failures: readonly unknown[]): unknown {
+  return failures.find((failure) => failure instanceof GatewayError) ?? failures.at(-1);
+}
+
 /** Options that a single connection and those of a pool share. */
 export function clientConfig(
-  options: Pick<PoolOptions, 'url' | 'connectTimeoutMs' | 'applicationName'>,
+  options: Pick<PoolOptions, 'servers' | 'connectTimeoutMs' | 'applicationName'>,
+  server: number,
 ): pg.ClientConfig {
   return {
-    connectionString: options.url,
+    connectionString: options.servers.urlOf(server),
     connectionTimeoutMillis: options.connectTimeoutMs,
     application_name: options.applicationName,
     keepAlive: true,

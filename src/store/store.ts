@@ -5,13 +5,14 @@ import { describeError, fatal, GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { isRetryable, sqlState, storeError } from './errors.ts';
 import { migrate, pendingMigrations } from './migrate.ts';
-import { clientConfig, closeClient, StorePool } from './pool.ts';
+import { clientConfig, closeClient, mostTelling, StorePool } from './pool.ts';
 import { SCHEMA, type Database } from './schema.ts';
+import { StoreServers } from './servers.ts';
 
 export type StoreTransaction = Transaction<Database>;
 
 export interface StoreOptions {
-  /** `postgres://user:password@host:port/database?sslmode=verify-full…` */
+  /** `postgres://user:password@host:port,host2:port2/database?sslmode=verify-full…`, as StoreServers reads it. */
   readonly url: string;
   readonly log: Log;
   /** Connections at most, besides one for events; 10 when left out. */
@@ -62,7 +63,8 @@ const RETRY_MS = 10;
 export function openStore(options: StoreOptions): Store {
   const applicationName = options.applicationName ?? 'patgate';
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
-  const base = { url: options.url, log: options.log, applicationName, connectTimeoutMs };
+  const servers = new StoreServers(options.url);
+  const base = { servers, log: options.log, applicationName, connectTimeoutMs };
   const pool = new StorePool({
     ...base,
     size: options.poolSize ?? 10,
@@ -132,16 +134,24 @@ function conflict(cause: unknown): GatewayError {
 }
 
 async function connectClient(options: Parameters<typeof clientConfig>[0]): Promise<pg.Client> {
-  const client = new pg.Client(clientConfig(options));
-  // Without a listener, a connection that breaks before the caller adds one would end the process.
-  client.on('error', () => undefined);
-  try {
-    await client.connect();
-    return client;
-  } catch (error) {
-    await closeClient(client);
-    throw storeError(error);
+  const { servers, connectTimeoutMs } = options;
+  const failures: unknown[] = [];
+  for (let left = servers.urls.length; left > 0; left -= 1) {
+    const server = servers.current;
+    const client = new pg.Client(clientConfig(options, server));
+    // Without a listener, a connection that breaks before the caller adds one would end the process.
+    client.on('error', () => undefined);
+    try {
+      await client.connect();
+      await servers.demandFit(client, connectTimeoutMs);
+      return client;
+    } catch (error) {
+      await closeClient(client);
+      failures.push(error);
+      servers.leave(server);
+    }
   }
+  throw storeError(mostTelling(failures));
 }
 
 /** "No such function", "not permitted" and "not supported", which will be the same the next time. */

@@ -62,7 +62,7 @@ async function dialed(engine: Engine, dial: Dial, target: Target, signal: AbortS
     const socket = await dial.socket(target, { timeoutMs: engine.connectTimeoutMs, signal });
     // An engine that resets the connection between two steps must not take the process down: each step has its own listener.
     socket.on('error', () => undefined);
-    socket.setKeepAlive(true, KEEP_ALIVE_MS);
+    socket.setKeepAlive(true, engine.keepAliveMs);
     return socket;
   } catch (error) {
     signal.throwIfAborted();
@@ -70,9 +70,6 @@ async function dialed(engine: Engine, dial: Dial, target: Target, signal: AbortS
     throw unreachable(engine.name, describeError(error), error);
   }
 }
-
-/** So that an engine that vanished is noticed before the client's own patience ends. */
-const KEEP_ALIVE_MS = 60_000;
 
 /** libpq never uses TLS over a Unix socket, whatever sslmode says. */
 async function wantsTls(engine: Engine, socket: Socket, signal: AbortSignal): Promise<boolean> {

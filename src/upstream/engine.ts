@@ -30,9 +30,13 @@ export interface EngineOptions {
   readonly insecurePasswords?: boolean;
   /** For each server: connection, TLS and login together. The URL's connect_timeout goes before it. */
   readonly connectTimeoutMs?: number;
+  /** How long a silent engine is trusted before the kernel asks whether it is still there; 60,000 when left out. */
+  readonly keepAliveMs?: number;
 }
 
 export const DEFAULT_CONNECT_TIMEOUT_MS = 10_000;
+/** So that an engine that vanished is noticed before the client's own patience ends. */
+const DEFAULT_KEEP_ALIVE_MS = 60_000;
 
 /** An engine with its files read; immutable: a reload makes another one. */
 export interface Engine {
@@ -52,6 +56,7 @@ export interface Engine {
   readonly insecurePasswords: boolean;
   /** For each server: connection, TLS and login together. */
   readonly connectTimeoutMs: number;
+  readonly keepAliveMs: number;
   credentialFor(role: string): EngineCredential;
 }
 
@@ -78,6 +83,7 @@ export async function loadEngine(options: EngineOptions): Promise<Engine> {
     sessionAttributes: url.sessionAttributes,
     insecurePasswords: options.insecurePasswords ?? false,
     connectTimeoutMs: url.connectTimeoutMs ?? options.connectTimeoutMs ?? DEFAULT_CONNECT_TIMEOUT_MS,
+    keepAliveMs: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
     credentialFor: credentials(url, files),
   };
 }

@@ -8,6 +8,8 @@ export const REPOSITORY = fileURLToPath(new URL('../..', import.meta.url));
 export interface ChildOptions {
   readonly uid?: number;
   readonly env?: Readonly<Record<string, string>>;
+  /** A program, with arguments, that runs it somewhere else, and becomes it. */
+  readonly wrap?: readonly string[];
 }
 
 export interface Child {
@@ -27,7 +29,8 @@ export interface Child {
  */
 export function runScript(script: string, args: readonly string[], options: ChildOptions = {}): Child {
   const loader = ['--import', `${REPOSITORY}test/support/register-ts.mjs`];
-  const child = spawn(process.execPath, [...loader, `${REPOSITORY}${script}`, ...args], {
+  const command = [...(options.wrap ?? []), process.execPath, ...loader, `${REPOSITORY}${script}`, ...args];
+  const child = spawn(command[0] ?? '', command.slice(1), {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], NODE_NO_WARNINGS: '1', ...options.env },
     ...(options.uid === undefined ? {} : { uid: options.uid, gid: options.uid }),

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe } from 'vitest';
@@ -18,6 +19,10 @@ export interface Clients {
   readonly pgbouncer: string | null;
   /** Package haproxy. */
   readonly haproxy: string | null;
+  /** A file system of one's own: root on Linux, outside of most containers. */
+  readonly mount: 'mount' | null;
+  /** Hosts with a network of their own between them: root on Linux, with the package iproute2. */
+  readonly netns: 'ip' | null;
 }
 
 export const clients: Clients = {
@@ -31,7 +36,19 @@ export const clients: Clients = {
   chromium: program('chromium') ?? program('chromium-browser') ?? program('google-chrome'),
   pgbouncer: program('pgbouncer'),
   haproxy: program('haproxy'),
+  get mount() {
+    return can('mount -t tmpfs none /mnt') ? 'mount' : null;
+  },
+  get netns() {
+    return can('ip link add v0 type veth peer name v1') ? 'ip' : null;
+  },
 };
+
+/** Whether that works here, tried where nobody else sees it. */
+function can(command: string): boolean {
+  const { status } = spawnSync('unshare', ['--mount', '--net', 'sh', '-c', command]);
+  return status === 0;
+}
 
 /**
  * A suite that needs a client. Without it the suite is skipped; `npm test` finds the client's name in the title and lists it.

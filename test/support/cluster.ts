@@ -54,8 +54,7 @@ export interface TestCluster {
  * `createDatabase()` on the shared one instead.
  */
 export async function startCluster(options: ClusterOptions = {}): Promise<TestCluster> {
-  const home = await mkdtemp(path.join(tmpdir(), DIRECTORY_PREFIX));
-  await writeFile(path.join(home, OWNER_FILE), String(process.pid));
+  const home = await makeHome();
   const launcher = await findLauncher(home);
   const directory = path.join(home, 'data');
   const password = new Secret(randomBytes(18).toString('base64url'));
@@ -73,16 +72,29 @@ export async function startCluster(options: ClusterOptions = {}): Promise<TestCl
   for (const [name, text] of Object.entries(files)) {
     await writeServerFile(launcher, path.join(directory, name), text);
   }
-  return run(home, launcher, directory, password, options.settings ?? {});
+  return runCluster({ home, launcher, directory, password, settings: options.settings ?? {} });
 }
 
-async function run(
-  home: string,
-  launcher: Launcher,
-  directory: string,
-  password: Secret,
-  settings: Readonly<Record<string, string>>,
-): Promise<TestCluster> {
+/** A directory that the next test run removes, when this one is killed before it can. */
+export async function makeHome(): Promise<string> {
+  const home = await mkdtemp(path.join(tmpdir(), DIRECTORY_PREFIX));
+  await writeFile(path.join(home, OWNER_FILE), String(process.pid));
+  return home;
+}
+
+/** What a cluster is made of: its data directory lies in its home. */
+export interface ClusterParts {
+  readonly home: string;
+  readonly launcher: Launcher;
+  readonly directory: string;
+  readonly password: Secret;
+  readonly settings: Readonly<Record<string, string>>;
+}
+
+/** Starts a server on a data directory that is there. */
+
+export async function runCluster(made: ClusterParts): Promise<TestCluster> {
+  const { home, launcher, directory, password, settings } = made;
   const socketDirectory = process.platform === 'win32' ? null : path.join(home, 's');
   if (socketDirectory !== null) await makeServerDirectory(launcher, socketDirectory);
   const start = (port: number) =>

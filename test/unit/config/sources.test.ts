@@ -38,6 +38,7 @@ const EXAMPLES: Record<SettingName, Example> = {
   'listen.http': { text: 'off', expected: null },
   'listen.metrics': { text: '*:9000', expected: address('::', 9000) },
   'listen.public_address': { text: 'sql.example:5432', expected: address('sql.example', 5432) },
+  'listen.keepalive': { text: '45s', expected: 45_000 },
   'listen.proxy_protocol_from': {
     text: '10.0.0.0/8, fd00::/8',
     toml: '["10.0.0.0/8", "fd00::/8"]',
@@ -108,6 +109,7 @@ const EXAMPLES: Record<SettingName, Example> = {
   'engine.key_file': engineExample(file, file, (engine) => engine.keyFile, { 'engine.cert_file': file }),
   'engine.passwords_file': engineExample(file, file, (engine) => engine.passwordsFile),
   'engine.connect_timeout': engineExample('4s', 4000, (engine) => engine.connectTimeout),
+  'engine.keepalive': engineExample('30s', 30_000, (engine) => engine.keepalive),
   'engine.insecure_passwords': engineExample('yes', true, (engine) => engine.insecurePasswords),
   databases: {
     text: '*=main, sales = main/sales_prod',
