@@ -2,7 +2,7 @@ import { RequestError, describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { Secret } from '../core/secret.ts';
 import { ensureCluster } from './create.ts';
-import { embeddedFailed } from './failure.ts';
+import { embeddedFailed, isDiskFull } from './failure.ts';
 import { isThere, openHome, type Home } from './home.ts';
 import { keepServer, type Keeper } from './keeper.ts';
 import { findLauncher } from './launch.ts';
@@ -55,9 +55,8 @@ export async function ensureEmbedded(options: EmbeddedOptions): Promise<Embedded
     return await join(options);
   } catch (cause) {
     if (cause instanceof RequestError) throw cause;
-    throw embeddedFailed(`the embedded PostgreSQL in ${options.dataDir}: ${describeError(cause)}`, '', {
-      cause,
-    });
+    const why = isDiskFull(cause) ? 'can not be started' : describeError(cause);
+    throw embeddedFailed(`the embedded PostgreSQL in ${options.dataDir}: ${why}`, '', { cause });
   }
 }
 
@@ -123,11 +122,15 @@ async function bringUp(home: Home, secrets: EmbeddedSecrets, log: Log): Promise<
 
 async function close(home: Home, registration: Registration, keeper: Keeper): Promise<void> {
   await keeper.stop();
-  const lock = await acquireLock(home.locks, LOCK_TIMEOUT_MS);
+  // On a full disk nobody can take the lock, so nobody can join meanwhile either.
+  const lock = await acquireLock(home.locks, LOCK_TIMEOUT_MS).catch((error: unknown) => {
+    if (isDiskFull(error)) return null;
+    throw error;
+  });
   try {
     await leave(home, registration);
   } finally {
-    await lock.release();
+    await lock?.release();
   }
 }
 

@@ -60,8 +60,8 @@ async function tryNumber(directory: string, number: number, me: Holder): Promise
 /** Creates a file with its content in one step. @returns false when there is one of that name */
 async function createWhole(file: string, text: string): Promise<boolean> {
   const draft = path.join(path.dirname(file), `.${randomUUID()}`);
-  await writeFile(draft, text, { mode: 0o600 });
   try {
+    await writeFile(draft, text, { mode: 0o600 });
     await link(draft, file);
     return true;
   } catch (error) {

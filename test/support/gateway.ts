@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import type pg from 'pg';
 import { systemActor } from '../../src/accounts/actor.ts';
 import { loadConfig } from '../../src/config/load.ts';
@@ -33,6 +33,7 @@ export interface TestToken {
 
 /** What a gateway of a test stands on: a store and an engine database of its own, and a directory. */
 export interface GatewayGround {
+  /** With an empty URL where it is the embedded one, whose place the gateway knows. */
   readonly store: TestDatabase;
   /** The gateway's engine; its name is the database to ask for. */
   readonly engine: TestDatabase;
@@ -127,6 +128,14 @@ export async function prepareGround(
   };
 }
 
+/** The embedded PostgreSQL as the store, and an engine elsewhere. @param dataDir where the one is to be */
+export async function embeddedGround(dataDir: string): Promise<GatewayGround> {
+  const ground = await prepareGround({ data_dir: dataDir });
+  const { [variableOf('store.url')]: _elsewhere, ...environment } = ground.environment;
+  await mkdir(dataDir, { recursive: true });
+  return { ...ground, dataDir, environment, store: { ...ground.store, url: '' } };
+}
+
 export interface GatewayControls {
   logged(): readonly Record<string, unknown>[];
   reload(): Promise<unknown>;
@@ -139,7 +148,11 @@ export function describeGateway(
   info: ReadyInfo,
   controls: GatewayControls,
 ): TestGateway {
-  const store = openStore({ url: ground.store.url, log: silentLog, poolSize: 2 });
+  const store = openStore({
+    url: ground.store.url === '' ? info.storeUrl : ground.store.url,
+    log: silentLog,
+    poolSize: 2,
+  });
   const services = openServices({
     store,
     method: ground.environment[variableOf('login.method')] === 'cleartext' ? 'cleartext' : 'scram-sha-256',
