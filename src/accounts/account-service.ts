@@ -28,8 +28,8 @@ export function createAccountService(deps: AccountDeps): AccountService {
     },
     listUsers: (actor, query) => listUsers(deps, actor, query),
     addUser: (actor, user) => watched(actor, 'user.add', null, () => users.addUser(deps, actor, user)),
-    setUser: (actor, uid, patch) =>
-      watched(actor, 'user.set', uid, () => users.setUser(deps, actor, uid, patch)),
+    setUser: (actor, uid, patch, options) =>
+      watched(actor, 'user.set', uid, () => users.setUser(deps, actor, uid, patch, options)),
     setPassword: (actor, uid, password) =>
       watched(actor, 'user.password', uid, () => users.setPassword(deps, actor, uid, password)),
     disableUser: (actor, uid) =>

@@ -35,6 +35,10 @@ export interface PrincipalFacts {
   readonly defaultDatabase: string | null;
   /** What the account may reach; null: any. */
   readonly databases: readonly string[] | null;
+  /** CIDR that the account may log in from; null: anywhere. */
+  readonly networks: readonly string[] | null;
+  /** The same, for everybody. */
+  readonly policyNetworks: readonly string[] | null;
 }
 
 /** A proved identity. Only `provePrincipal` makes one, so holding one means that a secret was checked. */

@@ -14,6 +14,8 @@ export interface NewUser {
   readonly engineRole?: string | null;
   readonly defaultDatabase?: string | null;
   readonly databases?: readonly string[] | null;
+  /** Addresses or CIDR; null or empty: no rule. */
+  readonly networks?: readonly string[] | null;
 }
 
 /** What is left out stays as it is. */
@@ -23,6 +25,7 @@ export interface UserPatch {
   readonly engineRole?: string | null;
   readonly defaultDatabase?: string | null;
   readonly databases?: readonly string[] | null;
+  readonly networks?: readonly string[] | null;
 }
 
 export interface UserQuery {
@@ -56,7 +59,16 @@ export interface AccountService {
   /** Like getUser, but null where that throws request.not_found or request.forbidden. */
   findUser(actor: Actor, reference: UserReference): Promise<UserView | null>;
   listUsers(actor: Actor, query?: UserQuery): Promise<Page<UserView>>;
-  setUser(actor: Actor, uid: string, patch: UserPatch): Promise<UserView>;
+  /**
+   * @param options.force also when the actor's own networks will not have the actor's address
+   * @throws RequestError request.locks_out
+   */
+  setUser(
+    actor: Actor,
+    uid: string,
+    patch: UserPatch,
+    options?: { readonly force?: boolean },
+  ): Promise<UserView>;
   /** One's own, or with *admin* anyone's. */
   setPassword(actor: Actor, uid: string, password: Secret): Promise<void>;
   disableUser(actor: Actor, uid: string): Promise<UserView>;

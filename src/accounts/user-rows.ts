@@ -16,6 +16,7 @@ interface UserRow {
   readonly engine_role: string | null;
   readonly default_database: string | null;
   readonly databases: readonly string[] | null;
+  readonly networks: readonly string[] | null;
   readonly has_password: boolean;
   readonly created_at: Date;
   readonly disabled_at: Date | null;
@@ -27,7 +28,7 @@ interface UserRow {
 
 const COLUMNS = sql`
   u.uid, u.numeric_id, u.name, u.email, u.display_name, u.kind, u.application_id, u.engine_role, u.default_database,
-  u.databases, u.password is not null as has_password, u.created_at, u.disabled_at, u.removed_at,
+  u.databases, u.networks, u.password is not null as has_password, u.created_at, u.disabled_at, u.removed_at,
   array(
     select g.name from patgate.members m join patgate.groups g on g.gid = m.gid where m.uid = u.uid order by g.name
   ) as groups,
@@ -90,6 +91,7 @@ function viewOf(row: UserRow): UserView {
     engineRole: row.engine_role,
     defaultDatabase: row.default_database,
     databases: row.databases,
+    networks: row.networks,
     hasPassword: row.has_password,
     groups: row.groups,
     privileges: [...privileges],

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 import { RequestError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import { formatVerifier, makeVerifier } from '../scram/verifier.ts';
@@ -8,6 +9,7 @@ import type { AccountDeps } from './account-deps.ts';
 import { changeUser, noSuchUser, readUser } from './change-user.ts';
 import { checkDatabases, checkEmail, checkName, checkPassword, checkText } from './account-rules.ts';
 import type { Actor } from './actor.ts';
+import { checkNetworks, demandOwnAddress } from './network-rules.ts';
 import { auditEntry, demandAdmin, demandScope } from './permission.ts';
 import type { NewUser, UserPatch, UserReference } from './service.ts';
 import { demandOwnNames, taken } from './user-names.ts';
@@ -40,6 +42,7 @@ export async function addUser(deps: AccountDeps, actor: Actor, user: NewUser): P
     engine_role: checkText(user.engineRole ?? null, 'An engine role', 'engineRole'),
     default_database: checkText(user.defaultDatabase ?? null, 'A database name', 'defaultDatabase'),
     databases: checkDatabases(user.databases ?? null),
+    networks: checkNetworks(user.networks ?? null),
     created_at: deps.clock.now(),
   };
   await deps.store
@@ -70,6 +73,7 @@ export async function setUser(
   actor: Actor,
   uid: string,
   patch: UserPatch,
+  { force = false }: { readonly force?: boolean } = {},
 ): Promise<UserView> {
   demandAdmin(actor);
   const changes = {
@@ -84,9 +88,12 @@ export async function setUser(
       default_database: checkText(patch.defaultDatabase, 'A database name', 'defaultDatabase'),
     }),
     ...(patch.databases !== undefined && { databases: checkDatabases(patch.databases) }),
+    ...(patch.networks !== undefined && { networks: checkNetworks(patch.networks) }),
   };
   if (Object.keys(changes).length === 0) return getUser(deps, actor, { uid });
   return changeUser(deps, actor, uid, { action: 'user.set', detail: { ...patch } }, async (trx, user) => {
+    const isNew = !isDeepStrictEqual(changes.networks ?? null, user.networks);
+    if (uid === actor.uid && !force && isNew) demandOwnAddress(actor, changes.networks ?? null);
     if (changes.email !== undefined)
       await demandOwnNames(trx, { uid, name: user.name, email: changes.email });
     await trx.updateTable('users').set(changes).where('uid', '=', uid).execute();

@@ -19,6 +19,8 @@ export interface UserView {
   readonly defaultDatabase: string | null;
   /** Null: any. */
   readonly databases: readonly string[] | null;
+  /** CIDR that they may log in from; null: anywhere that the policy allows. */
+  readonly networks: readonly string[] | null;
   readonly hasPassword: boolean;
   /** Names of groups. */
   readonly groups: readonly string[];

@@ -1,9 +1,23 @@
 import { InvalidArgumentError, Option } from 'commander';
 import { parseDuration } from '../core/duration.ts';
+import { parseNetwork } from '../core/networks.ts';
+
+/** Stands for no rule. */
+export const ANY = 'any';
 
 /** For options that may be given several times. */
 export function collect(value: string, previous: readonly string[] | undefined): readonly string[] {
   return [...(previous ?? []), value];
+}
+
+/** A list divided by commas, or `any` for no rule. */
+export function networksArgument(value: string): readonly string[] | null {
+  if (value === ANY) return null;
+  return value.split(',').map((entry) => {
+    const network = parseNetwork(entry);
+    if (network === null) throw new InvalidArgumentError(`"${entry}" is no address or network, nor any.`);
+    return network;
+  });
 }
 
 /** @returns milliseconds */

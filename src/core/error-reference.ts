@@ -16,6 +16,10 @@ const SECRET_REFUSED = { sqlStates: ['28P01'], httpStatus: 401 } as const;
 const OWNER_REFUSED = { sqlStates: ['28P01', '28000'], httpStatus: 401 } as const;
 /** The secret was right, so the client is told. */
 const SECRET_UNUSABLE = { sqlStates: ['28000'], httpStatus: 401 } as const;
+/** The secret was right, and would be elsewhere. */
+const ADDRESS_REFUSED = { sqlStates: ['28000'], httpStatus: 403 } as const;
+const REAL_ADDRESS =
+  'Behind a balancer, listen.proxy_protocol_from and http.trusted_proxies make the real address known.';
 const CLIENT_BROKE_PROTOCOL = {
   sqlStates: ['08P01'],
   httpStatus: null,
@@ -102,9 +106,16 @@ export const ERROR_REFERENCE = {
   'login.no_token_privilege': { ...SECRET_UNUSABLE, remedy: '`patgate user set NAME --grant can_use`.' },
   'login.tokens_off': { ...SECRET_UNUSABLE, remedy: '`patgate policy set --tokens on`.' },
   'login.network_not_allowed': {
-    ...SECRET_UNUSABLE,
-    remedy:
-      'Connect from one of the token’s networks, or create a token for this one. Behind a balancer, listen.proxy_protocol_from makes the real address known.',
+    ...ADDRESS_REFUSED,
+    remedy: `Connect from one of the token’s networks, or create a token for this one. ${REAL_ADDRESS}`,
+  },
+  'login.user_network_not_allowed': {
+    ...ADDRESS_REFUSED,
+    remedy: `Connect from one of the user’s networks, or widen them (\`patgate user set NAME --network …\`). ${REAL_ADDRESS}`,
+  },
+  'login.policy_network_not_allowed': {
+    ...ADDRESS_REFUSED,
+    remedy: `Connect from one of the policy’s networks, or widen them on the gateway’s host (\`patgate policy set --networks …\`). ${REAL_ADDRESS}`,
   },
   'login.database_not_allowed': {
     sqlStates: ['28000'],
@@ -180,6 +191,14 @@ export const ERROR_REFERENCE = {
   'session.tokens_off': {
     ...SESSION_ENDED,
     remedy: 'Log in by password, or wait until tokens are on again.',
+  },
+  'session.user_network_not_allowed': {
+    ...SESSION_ENDED,
+    remedy: '`patgate user show NAME` has the networks that are allowed now.',
+  },
+  'session.policy_network_not_allowed': {
+    ...SESSION_ENDED,
+    remedy: '`patgate policy show` has the networks that are allowed now.',
   },
   'session.killed': {
     ...SESSION_ENDED,
@@ -291,6 +310,12 @@ export const ERROR_REFERENCE = {
     sqlStates: ['55000'],
     httpStatus: 409,
     remedy: 'Look at the object as it is now, and decide anew.',
+  },
+  'request.locks_out': {
+    sqlStates: [],
+    httpStatus: 409,
+    remedy:
+      'Have your own network on the list. If you mean it, say so: `?force=true`, or the box on the page; or use the command line on the gateway’s host.',
   },
   'request.method_not_allowed': {
     sqlStates: [],

@@ -27,7 +27,12 @@ export const ERROR_CODES = {
   'login.owner_disabled': 'The secret was right, but its owner is disabled or removed.',
   'login.no_token_privilege': 'The secret was right, but its owner may not use tokens.',
   'login.tokens_off': 'The secret was right, but tokens are switched off.',
-  'login.network_not_allowed': 'The secret was right, but the client address is not allowed.',
+  'login.network_not_allowed':
+    'The secret was right, but the token may not be used from the client’s address.',
+  'login.user_network_not_allowed':
+    'The secret was right, but its user may not log in from the client’s address.',
+  'login.policy_network_not_allowed':
+    'The secret was right, but the policy lets nobody log in from the client’s address.',
   'login.database_not_allowed':
     'The secret was right, but the token or principal may not reach that database.',
   'login.role_not_allowed': 'The secret was right, but the session asked for a role that it may not have.',
@@ -49,6 +54,10 @@ export const ERROR_CODES = {
   'session.principal_lost':
     'The session ended because its owner was disabled or lost the right to use tokens.',
   'session.tokens_off': 'The session ended because tokens were switched off.',
+  'session.user_network_not_allowed':
+    'The session ended because its user may no longer come from the client’s address.',
+  'session.policy_network_not_allowed':
+    'The session ended because the policy no longer lets anybody come from the client’s address.',
   'session.killed': 'An administrator ended the session.',
   'session.idle': 'The session was idle for longer than sessions.idle_timeout.',
   'session.draining': 'The gateway is shutting down.',
@@ -78,6 +87,7 @@ export const ERROR_CODES = {
   'request.forbidden': 'The caller lacks the privilege.',
   'request.not_found': 'No such object, or none that the caller may see.',
   'request.conflict': 'The object exists already, or its state forbids the action.',
+  'request.locks_out': 'The change would shut out whoever asked for it.',
   'request.method_not_allowed': 'The path is known, but not with that method.',
   'request.too_large': 'A request is larger than allowed.',
   'request.rate_limited': 'Too many requests.',

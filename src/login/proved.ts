@@ -31,7 +31,7 @@ function proved(
   mechanism: Mechanism,
   token: PrincipalToken | null,
 ): Principal {
-  const { uid, name, kind, engineRole, defaultDatabase, databases } = account;
+  const { uid, name, kind, engineRole, defaultDatabase, databases, networks, policyNetworks } = account;
   return provePrincipal({
     uid,
     name,
@@ -42,5 +42,7 @@ function proved(
     engineRole,
     defaultDatabase,
     databases,
+    networks,
+    policyNetworks,
   });
 }

@@ -93,7 +93,7 @@ export function withConsole(upstream: Upstream, options: ConsoleSideOptions): Up
 
 function consoleDeps(upstream: Upstream, options: ConsoleSideOptions): ConsoleDeps {
   const { settings, services, embedded, registry, clock, log } = options;
-  const { accounts, tokens, oversight, liveSessions } = services;
+  const { accounts, tokens, policy, oversight, liveSessions } = services;
   return {
     accounts,
     tokens,
@@ -112,6 +112,7 @@ function consoleDeps(upstream: Upstream, options: ConsoleSideOptions): ConsoleDe
         actor,
         accounts,
         tokens,
+        policy,
         sessionsOf: (uid) => oversight.sessions(actor, { uid, limit: 10_000 }),
         ...routingOf(config, await loadEngines(config, embedded)),
         method: config.login.method,

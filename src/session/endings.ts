@@ -1,3 +1,4 @@
+import type { NetworkRule } from '../accounts/network-rules.ts';
 import { fatal, type ClientFault, type ErrorCode, type SqlStateOf } from '../core/errors.ts';
 import type { StandingReport } from '../tokens/standings.ts';
 import type { LiveSession } from './registry.ts';
@@ -78,6 +79,20 @@ export function roleLost(
     terminating(`role "${engine.role}" is no longer that of user "${principal.name}"; connect again`),
     { since },
   );
+}
+
+/** @param rule whose list its address is in no more; a token's never changes */
+export function networkLost(
+  { principal, peer }: Pick<LiveSession, 'principal' | 'peer'>,
+  rule: Exclude<NetworkRule, 'token'>,
+  since: number | null,
+): Ending {
+  const whose = rule === 'policy' ? 'the networks that the policy allows' : "that user's networks";
+  const why = `user "${principal.name}" may no longer come from address ${peer.address}`;
+  const told = `${why}: connect from one of ${whose} or ask an administrator`;
+  return rule === 'policy'
+    ? ending('session.policy_network_not_allowed', terminating(told), { since })
+    : ending('session.user_network_not_allowed', terminating(told), { since });
 }
 
 export function killed(reason: string, by: string, since: number): Ending {

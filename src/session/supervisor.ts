@@ -1,3 +1,4 @@
+import { barringRule } from '../accounts/network-rules.ts';
 import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -9,6 +10,7 @@ import {
   expired,
   IDLE_TOO_LONG,
   killed,
+  networkLost,
   ownerDisabled,
   roleLost,
   tokenEnding,
@@ -163,21 +165,33 @@ export class Supervisor {
     for (const one of others) {
       const account = accounts.get(uidOf(one));
       if (account?.standing !== 'live') this.#end(one, ownerDisabled(one.session, since));
-      else if (hasLostRole(one.session, account)) this.#end(one, roleLost(one.session, since));
+      else this.#judgeLive(one, account, since);
     }
   }
 
   #judge(watched: Watched, report: StandingReport | undefined, since: number | null): void {
     if (report?.standing === 'live') {
       watched.endsAtMs = report.endsAt?.getTime() ?? null;
-      if (!report.roleGranted && hasLostRole(watched.session, report)) {
-        this.#end(watched, roleLost(watched.session, since));
-      }
+      this.#judgeLive(watched, report, since);
       return;
     }
     // At its expiry, and only then, what runs may finish.
     if (report?.standing === 'expired') this.#expire(watched);
     else this.#end(watched, tokenEnding(watched.session, report, since));
+  }
+
+  /** A secret that still works may not be worth what it was: the role may have gone, or the address be allowed no more. */
+  #judgeLive(
+    watched: Watched,
+    report: Pick<AccountReport, 'engineRole' | 'networks'> & Partial<Pick<StandingReport, 'roleGranted'>>,
+    since: number | null,
+  ): void {
+    const { session } = watched;
+    const rule = barringRule(session.peer.address, report.networks);
+    if (rule !== null) this.#end(watched, networkLost(session, rule, since));
+    else if (report.roleGranted !== true && hasLostRole(session, report)) {
+      this.#end(watched, roleLost(session, since));
+    }
   }
 
   #end(watched: Watched, ending: Ending): void {

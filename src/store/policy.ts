@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { DAY_MS } from '../core/duration.ts';
 import type { Database, PolicyTable } from './schema.ts';
 import type { Store, StoreTransaction } from './store.ts';
@@ -22,6 +23,8 @@ export interface Policy {
   readonly expiryNoticeDays: number;
   /** Older audit rows are pruned; 0: kept for ever. */
   readonly auditRetentionDays: number;
+  /** Networks (CIDR) that anybody may log in from; null: from anywhere. */
+  readonly networks: readonly string[] | null;
 }
 
 export type PolicyPatch = { readonly [K in keyof Policy]?: Policy[K] };
@@ -48,6 +51,7 @@ export const DEFAULT_POLICY: Policy = {
   rotationOverlapMs: DAY_MS,
   expiryNoticeDays: 7,
   auditRetentionDays: 365,
+  networks: null,
 };
 
 /** The policy of this moment. */
@@ -116,7 +120,9 @@ export async function readPolicyChanges(
 }
 
 function difference(current: Policy, patch: PolicyPatch): [before: PolicyPatch, after: PolicyPatch] {
-  const keys = (Object.keys(patch) as (keyof Policy)[]).filter((key) => patch[key] !== current[key]);
+  const keys = (Object.keys(patch) as (keyof Policy)[]).filter(
+    (key) => !isDeepStrictEqual(patch[key], current[key]),
+  );
   const pick = (from: PolicyPatch): PolicyPatch => Object.fromEntries(keys.map((key) => [key, from[key]]));
   return [pick(current), pick(patch)];
 }
@@ -135,6 +141,7 @@ function fromRow(row: PolicyColumns): Policy {
     rotationOverlapMs: row.rotation_overlap_ms,
     expiryNoticeDays: row.expiry_notice_days,
     auditRetentionDays: row.audit_retention_days,
+    networks: row.networks,
   };
 }
 
@@ -150,5 +157,6 @@ function toRow(policy: Policy): PolicyColumns {
     rotation_overlap_ms: policy.rotationOverlapMs,
     expiry_notice_days: policy.expiryNoticeDays,
     audit_retention_days: policy.auditRetentionDays,
+    networks: policy.networks === null ? null : [...policy.networks],
   };
 }

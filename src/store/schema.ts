@@ -47,6 +47,7 @@ export interface UsersTable {
   engine_role: string | null;
   default_database: string | null;
   databases: List;
+  networks: List;
   created_at: Time;
   disabled_at: Time | null;
   removed_at: Time | null;
@@ -128,6 +129,7 @@ export interface PolicyTable {
   rotation_overlap_ms: number;
   expiry_notice_days: number;
   audit_retention_days: number;
+  networks: List;
 }
 
 export interface PolicyChangesTable {

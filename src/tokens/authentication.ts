@@ -3,7 +3,6 @@ import { findUserRow } from '../accounts/user-rows.ts';
 import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { RequestError, type ErrorCode } from '../core/errors.ts';
-import { addressIn } from '../core/networks.ts';
 import type { Secret } from '../core/secret.ts';
 import { deriveKeys } from '../scram/keys.ts';
 import type { Audit } from '../store/audit.ts';
@@ -13,6 +12,7 @@ import { checkPassword } from './check-password.ts';
 import type { AccountCredentials, Credentials, TokenWithAccount } from './credentials.ts';
 import { effectiveActor } from './effective-actor.ts';
 import { generateToken, isWellFormed, kindOfToken, tokenDigest } from './format.ts';
+import { networksOf, ofNamed, refused, refusedThere } from './refused.ts';
 import type { Origin } from './service.ts';
 import { endOf, tokenStanding, type TokenStanding } from './standing.ts';
 
@@ -41,12 +41,6 @@ const CODES = {
 } as const satisfies Record<Exclude<TokenStanding, 'live'>, ErrorCode>;
 
 const NOWHERE: Origin = { address: null, application: null };
-
-type Subject = Extract<Authentication, { ok: false }>['subject'];
-
-function refused(reason: ErrorCode, subject: Subject = null): Authentication {
-  return { ok: false, reason, subject };
-}
 
 export function createAuthenticator(deps: AuthenticatorDeps): Authenticator {
   return new StoreAuthenticator(deps);
@@ -148,8 +142,7 @@ class StoreAuthenticator implements Authenticator {
     const found = nameOrEmail.includes('\0') ? null : await credentials.byName(nameOrEmail);
     if (isWellFormed(text)) {
       const answer = await this.#bearer(secret, origin);
-      if (!answer.ok || answer.actor.uid === found?.account.uid) return answer;
-      return refused('login.wrong_owner', answer.actor);
+      return ofNamed(answer, found?.account.uid ?? null);
     }
     const lane = addressBlock(origin.address ?? '');
     const right = await checkPassword(found?.account ?? null, Buffer.from(text, 'utf8'), hasher, lane);
@@ -157,6 +150,8 @@ class StoreAuthenticator implements Authenticator {
     const subject = { uid: found.account.uid, name: found.account.name, tid: null };
     if (!right) return refused('login.wrong_secret', subject);
     if (found.account.disabled) return refused('login.owner_disabled', subject);
+    const there = refusedThere(origin, networksOf(found.account), subject);
+    if (there !== null) return there;
     const actor = effectiveActor(found.account, { via: 'password', token: null, origin });
     return { ok: true, actor, expiresAt: null, openedAt: null, sessionKind: null };
   }
@@ -185,9 +180,8 @@ class StoreAuthenticator implements Authenticator {
     const subject = { uid: account.uid, name: account.name, tid: token.tid };
     const standing = tokenStanding(found, this.#deps.clock.now());
     if (standing !== 'live') return refused(CODES[standing], subject);
-    if (token.networks !== null && !addressIn(origin.address ?? '', token.networks)) {
-      return refused('login.network_not_allowed', subject);
-    }
+    const there = refusedThere(origin, { ...networksOf(account), token: token.networks }, subject);
+    if (there !== null) return there;
     const actor = effectiveActor(account, { via, token, origin });
     return { ok: true, actor, expiresAt: endOf(token), openedAt: null, sessionKind: null };
   }
@@ -196,7 +190,14 @@ class StoreAuthenticator implements Authenticator {
     const { store, credentials, clock } = this.#deps;
     const session = await store.db
       .selectFrom('http_sessions')
-      .select(['uid', 'tid', 'kind', 'created_at', 'expires_at'])
+      .select((eb) => [
+        'uid',
+        'tid',
+        'kind',
+        'created_at',
+        'expires_at',
+        eb.selectFrom('policy').select('networks').as('policy_networks'),
+      ])
       .where('digest', '=', digest)
       .executeTakeFirst();
     if (session === undefined) return refused('login.unknown_token');
@@ -214,6 +215,9 @@ class StoreAuthenticator implements Authenticator {
     const subject = { uid: session.uid, name: user?.name ?? '', tid: session.tid };
     if (expired) return refused('login.token_expired', subject);
     if (user?.state !== 'active') return refused('login.owner_disabled', subject);
+    const lists = { policy: session.policy_networks, user: user.networks };
+    const there = refusedThere(origin, lists, subject);
+    if (there !== null) return there;
     const account = { uid: user.uid, name: user.name, privileges: new Set(user.privileges) };
     const actor = effectiveActor(account, { via: 'session', token: null, origin });
     return { ok: true, actor, ...about };
@@ -233,6 +237,9 @@ class StoreAuthenticator implements Authenticator {
 function vouchedAs(account: AccountCredentials | null, origin: Origin): Authentication {
   if (account === null) return refused('login.unknown_user');
   if (account.disabled) return refused('login.owner_disabled');
+  const subject = { uid: account.uid, name: account.name, tid: null };
+  const there = refusedThere(origin, networksOf(account), subject);
+  if (there !== null) return there;
   const actor = effectiveActor(account, { via: 'oauth', token: null, origin });
   return { ok: true, actor, expiresAt: null, openedAt: null, sessionKind: null };
 }

@@ -3,7 +3,7 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Origin } from './service.ts';
 
-/** `reason` is for the log and the audit; callers must look the same whatever it is. */
+/** `reason` is for the log and the audit; callers must look the same whatever it is, but for those of NETWORK_CODES, where all was right but the address. */
 export type Authentication =
   | {
       readonly ok: true;

@@ -13,6 +13,8 @@ export interface FoundJson {
   readonly engine_role: string | null;
   readonly default_database: string | null;
   readonly databases: readonly string[] | null;
+  readonly networks: readonly string[] | null;
+  readonly policy_networks: readonly string[] | null;
   /** base64 */
   readonly scram_salt: string;
   readonly scram_iterations: number;
@@ -65,6 +67,8 @@ function accountOf(found: FoundJson): AccountCredentials {
     engineRole: found.engine_role,
     defaultDatabase: found.default_database,
     databases: found.databases,
+    networks: found.networks,
+    policyNetworks: found.policy_networks,
     scramSalt: Buffer.from(found.scram_salt, 'base64'),
     scramIterations: found.scram_iterations,
     password: found.password === null ? null : parseStoredPassword(found.password),

@@ -25,6 +25,10 @@ export interface AccountCredentials {
   readonly defaultDatabase: string | null;
   /** What the account may reach; null: any. */
   readonly databases: readonly string[] | null;
+  /** CIDR; null: from anywhere. */
+  readonly networks: readonly string[] | null;
+  /** What the policy allows to everybody. */
+  readonly policyNetworks: readonly string[] | null;
   /** Shared by all of the user's secrets, password included (when that is a SCRAM verifier). */
   readonly scramSalt: Buffer;
   readonly scramIterations: number;

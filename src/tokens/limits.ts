@@ -1,7 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { SCOPES, type Scope } from '../accounts/actor.ts';
+import { checkNetwork } from '../accounts/network-rules.ts';
 import { RequestError } from '../core/errors.ts';
-import { parseNetwork } from '../core/networks.ts';
 
 /** What a token restricts its sessions to. */
 export interface Limits {
@@ -95,13 +95,6 @@ function isSubnet(inner: string, outer: string): boolean {
   return (
     address.kind() === outerAddress.kind() && bits >= outerBits && address.match(outerAddress, outerBits)
   );
-}
-
-function checkNetwork(text: string): string {
-  const network = parseNetwork(text);
-  if (network === null)
-    throw invalid('networks', `"${text.slice(0, 60)}" is no IP address or network such as 10.0.0.0/8.`);
-  return network;
 }
 
 function checkName(what: 'role' | 'database', name: string): void {

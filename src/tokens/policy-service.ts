@@ -3,6 +3,13 @@ import type { Policy, PolicyChange, PolicyPatch, VersionedPolicy } from '../stor
 
 export type { Policy, PolicyChange, PolicyPatch, VersionedPolicy };
 
+export interface PolicyChangeOptions {
+  /** The one that the change was made from; another one by now fails with request.conflict. */
+  readonly expectedVersion?: number;
+  /** Also when the policy's networks will not have the actor's address. */
+  readonly force?: boolean;
+}
+
 export interface PolicyService {
   /** Cached for a moment and dropped when the bus tells of a change. */
   get(): Promise<Policy>;
@@ -10,10 +17,9 @@ export interface PolicyService {
   current(): Promise<VersionedPolicy>;
   /**
    * *admin* only. Tokens that exist keep their expiry.
-   * @param expectedVersion the one that the change was made from; another one by now fails with request.conflict
-   * @throws RequestError request.forbidden, request.invalid, request.conflict
+   * @throws RequestError request.forbidden, request.invalid, request.conflict, request.locks_out
    */
-  set(actor: Actor, patch: PolicyPatch, expectedVersion?: number): Promise<Policy>;
+  set(actor: Actor, patch: PolicyPatch, options?: PolicyChangeOptions): Promise<Policy>;
   /** Newest first; *manage all*. */
   history(actor: Actor, query?: { limit?: number; beforeVersion?: number }): Promise<readonly PolicyChange[]>;
 }

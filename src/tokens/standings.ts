@@ -1,3 +1,4 @@
+import type { NetworkLists } from '../accounts/network-rules.ts';
 import type { TokenStanding } from './standing.ts';
 
 export interface StandingReport {
@@ -10,12 +11,17 @@ export interface StandingReport {
   readonly engineRole: string | null;
   /** The token keeps its role whatever the owner's is. */
   readonly roleGranted: boolean;
+  readonly networks: LiveNetworks;
 }
+
+/** Where the user, and anybody, may be now. Those of a token never change. */
+export type LiveNetworks = NetworkLists<'policy' | 'user'>;
 
 /** Of an account, for sessions opened by password. */
 export interface AccountReport {
   readonly standing: 'live' | 'owner_disabled';
   readonly engineRole: string | null;
+  readonly networks: LiveNetworks;
 }
 
 /** What the supervision of live sessions reads; each method is one round trip. */

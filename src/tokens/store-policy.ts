@@ -1,4 +1,6 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Actor } from '../accounts/actor.ts';
+import { checkNetworks, demandOwnAddress } from '../accounts/network-rules.ts';
 import { auditEntry, auditRefusals, demandAdmin, demandPrivilege } from '../accounts/permission.ts';
 import type { Clock } from '../core/clock.ts';
 import { RequestError } from '../core/errors.ts';
@@ -13,7 +15,7 @@ import {
 } from '../store/policy.ts';
 import type { Store, StoreTransaction } from '../store/store.ts';
 import { checkPolicy } from './policy-rules.ts';
-import type { Policy, PolicyPatch, PolicyService } from './policy-service.ts';
+import type { Policy, PolicyChangeOptions, PolicyPatch, PolicyService } from './policy-service.ts';
 
 export interface PolicyDeps {
   readonly store: Store;
@@ -45,11 +47,11 @@ export function createPolicyService(deps: PolicyDeps): PolicyService {
       return cached.policy;
     },
     current: () => readVersionedPolicy(store.db),
-    async set(actor, patch, expectedVersion) {
+    async set(actor, patch, options = {}) {
       const target = { kind: 'policy', id: null, name: null };
       const note = (entry: AuditEntry): void => audit.note(entry);
       const policy = await auditRefusals(note, actor, 'policy.set', target, () =>
-        change(deps, actor, patch, expectedVersion),
+        change(deps, actor, patch, options),
       );
       cached = null;
       return policy;
@@ -65,15 +67,18 @@ export function createPolicyService(deps: PolicyDeps): PolicyService {
 async function change(
   { store, clock, audit, bus }: PolicyDeps,
   actor: Actor,
-  patch: PolicyPatch,
-  expectedVersion: number | undefined,
+  asked: PolicyPatch,
+  { expectedVersion, force = false }: PolicyChangeOptions,
 ): Promise<Policy> {
   demandAdmin(actor);
+  const patch = asked.networks === undefined ? asked : { ...asked, networks: checkNetworks(asked.networks) };
   return store.transaction(async (trx) => {
     const current = await lockPolicy(trx, 'update');
     if (expectedVersion !== undefined) await demandVersion(trx, expectedVersion);
     const wanted = { ...current, ...patch };
     checkPolicy(wanted, patch);
+    const isNew = !isDeepStrictEqual(wanted.networks, current.networks);
+    if (isNew && !force) demandOwnAddress(actor, wanted.networks);
     const by = { uid: actor.uid, name: actor.name, at: clock.now() };
     const made = await changePolicy(trx, patch, by);
     if (made === null) return current;

@@ -1,10 +1,17 @@
 import { effectivePrivileges, type Privilege } from '../accounts/actor.ts';
 import type { Clock } from '../core/clock.ts';
+import { networkList } from '../core/networks.ts';
 import type { Prepared, Store } from '../store/store.ts';
 import { endOf, tokenStanding } from './standing.ts';
-import type { StandingReport, Standings } from './standings.ts';
+import type { LiveNetworks, StandingReport, Standings } from './standings.ts';
 
-interface TokenRow {
+interface NetworkColumns {
+  readonly networks: readonly string[] | null;
+  /** The same in each row. */
+  readonly policy_networks: readonly string[] | null;
+}
+
+interface TokenRow extends NetworkColumns {
   readonly tid: string;
   readonly revoked_at: Date | null;
   readonly retires_at: Date | null;
@@ -18,7 +25,7 @@ interface TokenRow {
   readonly role_granted: boolean;
 }
 
-interface AccountRow {
+interface AccountRow extends NetworkColumns {
   readonly uid: string;
   readonly disabled: boolean;
   readonly engine_role: string | null;
@@ -30,7 +37,7 @@ const TOKENS: Prepared = {
   text: `
     select t.tid, t.revoked_at, t.retires_at, t.expires_at, t.revoke_reason, t.role_granted, u.engine_role,
       u.disabled_at is not null or u.removed_at is not null as disabled,
-      p.tokens_enabled, p.create_and_use = 'everyone' as everyone_may,
+      u.networks, p.networks as policy_networks, p.tokens_enabled, p.create_and_use = 'everyone' as everyone_may,
       array(
         select g.privilege from patgate.grants g
         where g.grantee in (select u.uid union all select m.gid from patgate.members m where m.uid = u.uid)
@@ -43,8 +50,10 @@ const TOKENS: Prepared = {
 const ACCOUNTS: Prepared = {
   name: 'patgate_standings_accounts',
   text: `
-    select uid, engine_role, disabled_at is not null or removed_at is not null as disabled
-    from patgate.users where uid = any($1::uuid[])`,
+    select u.uid, u.engine_role, u.networks, p.networks as policy_networks,
+      u.disabled_at is not null or u.removed_at is not null as disabled
+    from patgate.users u cross join patgate.policy p
+    where u.uid = any($1::uuid[]) and p.id = 1`,
 };
 
 export function createStandings({ store, clock }: { store: Store; clock: Clock }): Standings {
@@ -52,21 +61,34 @@ export function createStandings({ store, clock }: { store: Store; clock: Clock }
     async tokens(tids) {
       const rows = await store.read<TokenRow>(TOKENS, [tids]);
       const now = clock.now();
-      return new Map(rows.map((row) => [row.tid, reportOf(row, now)]));
+      const networksOf = networkLists(rows);
+      return new Map(rows.map((row) => [row.tid, { ...reportOf(row, now), networks: networksOf(row) }]));
     },
     async accounts(uids) {
       const rows = await store.read<AccountRow>(ACCOUNTS, [uids]);
+      const networksOf = networkLists(rows);
       return new Map(
-        rows.map(({ uid, disabled, engine_role: engineRole }) => [
-          uid,
-          { standing: disabled ? 'owner_disabled' : 'live', engineRole },
+        rows.map((row) => [
+          row.uid,
+          {
+            standing: row.disabled ? 'owner_disabled' : 'live',
+            engineRole: row.engine_role,
+            networks: networksOf(row),
+          },
         ]),
       );
     },
   };
 }
 
-function reportOf(row: TokenRow, now: Date): StandingReport {
+/** The policy's list is made ready once for all rows: a change of policy asks about every session there is. */
+function networkLists<Row extends NetworkColumns>(rows: readonly Row[]): (row: Row) => LiveNetworks {
+  const forAll = rows[0]?.policy_networks ?? null;
+  const policy = forAll === null ? null : networkList(forAll);
+  return ({ networks: user }) => ({ policy, user });
+}
+
+function reportOf(row: TokenRow, now: Date): Omit<StandingReport, 'networks'> {
   const token = { revokedAt: row.revoked_at, retiresAt: row.retires_at, expiresAt: row.expires_at };
   const privileges = effectivePrivileges(row.grants, row.everyone_may);
   const account = { disabled: row.disabled, mayUseTokens: privileges.has('can_use') };

@@ -45,6 +45,8 @@ export class MemoryCredentials implements Credentials {
       engineRole: null,
       defaultDatabase: null,
       databases: null,
+      networks: null,
+      policyNetworks: null,
       privileges: new Set(['can_use']),
       scramSalt: parameters.salt,
       scramIterations: parameters.iterations,

@@ -52,7 +52,7 @@ export function addExplain(program: Command, terminal: Terminal): void {
 }
 
 async function explain(services: Services, options: ExplainOptions): Promise<Explanation> {
-  const { actor, accounts, tokens, oversight, config } = services;
+  const { actor, accounts, tokens, policy, oversight, config } = services;
   const { user, database = null, from: address = null, token } = options;
   const tid = token === undefined ? null : tokenId(token);
   const { explainLogin } = await import('../../main/explain/explain-login.ts');
@@ -63,6 +63,7 @@ async function explain(services: Services, options: ExplainOptions): Promise<Exp
       actor,
       accounts,
       tokens,
+      policy,
       sessionsOf: (uid) => oversight.sessions(actor, { uid, limit: 10_000 }),
       ...routingOf(config, await enginesOf(services)),
       method: config.login.method,

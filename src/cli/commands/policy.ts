@@ -1,7 +1,9 @@
 import { Option, type Command } from 'commander';
 import { formatDuration } from '../../core/duration.ts';
-import type { Policy, PolicyPatch } from '../../store/policy.ts';
-import { countArgument, durationArgument, switchArgument } from '../arguments.ts';
+import { RequestError } from '../../core/errors.ts';
+import { DEFAULT_POLICY, type Policy, type PolicyPatch } from '../../store/policy.ts';
+import { PolicyOutOfBounds } from '../../tokens/policy-rules.ts';
+import { ANY, countArgument, durationArgument, networksArgument, switchArgument } from '../arguments.ts';
 import { UsageError } from '../failure.ts';
 import { addLeaf } from '../leaf.ts';
 import type { Column } from '../output/columns.ts';
@@ -66,6 +68,13 @@ const RULES: Readonly<Record<keyof Policy, Rule>> = {
     'prune audit rows after so many days; 0: never',
     (policy) => policy.auditRetentionDays,
   ),
+  networks: {
+    option: new Option(
+      '--networks <cidr,...|any>',
+      'where anybody may log in from: addresses and networks, or any',
+    ).argParser(networksArgument),
+    show: ({ networks }) => networks?.join(',') ?? ANY,
+  },
 };
 const RULE_NAMES = Object.keys(RULES) as readonly (keyof Policy)[];
 
@@ -131,9 +140,27 @@ function addSet(policy: Command, terminal: Terminal): void {
       throw new UsageError('nothing to change: see `patgate policy set --help`');
     }
     return withServices(command, terminal, async (services) => {
-      printPolicy(terminal, options.output, await services.policy.set(services.actor, patch));
+      const set = services.policy.set(services.actor, patch);
+      const policy = await set.catch((error: unknown) => {
+        throw byOptions(error);
+      });
+      printPolicy(terminal, options.output, policy);
     });
   });
+}
+
+/** A refusal by the service in the words of the command line: options and their values in place of properties. */
+function byOptions(error: unknown): unknown {
+  if (!(error instanceof RequestError)) return error;
+  const flag = (key: keyof Policy): string => `--${RULES[key].option.name()}`;
+  if (error instanceof PolicyOutOfBounds) {
+    const { key } = error;
+    const shown = (value: number) => RULES[key].show({ ...DEFAULT_POLICY, [key]: value });
+    return new UsageError(`${flag(key)} must be from ${shown(error.least)} to ${shown(error.most)}`);
+  }
+  const names = new RegExp(`\\b(${RULE_NAMES.join('|')})\\b`, 'g');
+  const message = error.message.replace(names, (name) => flag(name as keyof Policy));
+  return new RequestError(error.code, message);
 }
 
 function patchOf(command: Command): PolicyPatch {

@@ -19,6 +19,7 @@ interface AddOptions extends OutputOptions {
   readonly engineRole?: string;
   readonly defaultDatabase?: string;
   readonly database?: readonly string[];
+  readonly network?: readonly string[];
   readonly grant?: readonly Privilege[];
   readonly group?: readonly string[];
   readonly passwordStdin?: true;
@@ -45,6 +46,11 @@ export function addUserAdd(user: Command, terminal: Terminal): void {
     .option('--engine-role <role>', 'role on the engine, with engine.identity = role')
     .option('--default-database <name>', 'database when a client names none')
     .option('--database <name>', 'database that may be reached; any when left out (may be repeated)', collect)
+    .option(
+      '--network <cidr>',
+      'where they may log in from; anywhere when left out (may be repeated)',
+      collect,
+    )
     .addOption(severalOf('--grant <privilege>', 'privilege to hold', PRIVILEGES))
     .option('--group <name>', 'group to be a member of (may be repeated)', collect)
     .option('--password-stdin', 'read the password from standard input')
@@ -61,7 +67,7 @@ export function addUserAdd(user: Command, terminal: Terminal): void {
 }
 
 async function newUser(terminal: Terminal, name: string, options: AddOptions): Promise<NewUser> {
-  const { email, displayName, applicationId, engineRole, defaultDatabase, database } = options;
+  const { email, displayName, applicationId, engineRole, defaultDatabase, database, network } = options;
   const isService = options.service === true;
   const fromStdin = options.passwordStdin === true;
   const withPassword = options.password && (fromStdin || !isService);
@@ -70,6 +76,6 @@ async function newUser(terminal: Terminal, name: string, options: AddOptions): P
     name,
     kind: isService ? 'service' : 'person',
     ...defined({ email, displayName, applicationId, engineRole, defaultDatabase, password }),
-    ...defined({ databases: database }),
+    ...defined({ databases: database, networks: network }),
   };
 }

@@ -19,6 +19,8 @@ interface SetOptions extends OutputOptions {
   readonly defaultDatabase?: string | false;
   readonly database?: readonly string[];
   readonly anyDatabase?: true;
+  readonly network?: readonly string[];
+  readonly anyNetwork?: true;
   readonly grant?: readonly Privilege[];
   readonly ungrant?: readonly Privilege[];
   readonly addGroup?: readonly string[];
@@ -36,6 +38,7 @@ export function addUserSet(user: Command, terminal: Terminal): void {
       'patgate user set ada --grant manage_all',
       'patgate user set ada --engine-role analyst --default-database sales',
       'patgate user set ada --password',
+      'patgate user set ada --network 10.0.0.0/8 --network 2001:db8::/32',
       'patgate user set ada --no-email --remove-group interns',
     ],
   });
@@ -47,6 +50,8 @@ export function addUserSet(user: Command, terminal: Terminal): void {
     .argument('<user>', 'name, e-mail or uid')
     .option('--database <name>', 'the only database that may be reached (may be repeated)', collect)
     .addOption(new Option('--any-database', 'any database may be reached').conflicts('database'))
+    .option('--network <cidr>', 'the only network that they may log in from (may be repeated)', collect)
+    .addOption(new Option('--any-network', 'they may log in from anywhere').conflicts('network'))
     .addOption(severalOf('--grant <privilege>', 'privilege to give', PRIVILEGES))
     .addOption(severalOf('--ungrant <privilege>', 'privilege to take away', PRIVILEGES))
     .option('--add-group <name>', 'group to join (may be repeated)', collect)
@@ -99,8 +104,9 @@ function changesAnything(options: SetOptions): boolean {
 
 function patchOf(options: SetOptions): UserPatch {
   const databases = options.anyDatabase === true ? false : options.database;
+  const networks = options.anyNetwork === true ? false : options.network;
   const { email, displayName, engineRole, defaultDatabase } = options;
-  const given = Object.entries({ email, displayName, engineRole, defaultDatabase, databases })
+  const given = Object.entries({ email, displayName, engineRole, defaultDatabase, databases, networks })
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => [key, value === false ? null : value] as const);
   return Object.fromEntries(given);

@@ -17,6 +17,7 @@ export const USER_COLUMNS = columnsOf<UserView>(
   ['engineRole', 'ENGINE ROLE'],
   'defaultDatabase',
   'databases',
+  'networks',
   'hasPassword',
   ['groups', 'GROUPS'],
   ['privileges', 'PRIVILEGES'],

@@ -36,6 +36,7 @@ const USERS: View<UserView> = [
   { name: 'engine_role', type: 'text', of: ({ engineRole }) => engineRole },
   { name: 'default_database', type: 'text', of: ({ defaultDatabase }) => defaultDatabase },
   { name: 'databases', type: 'text[]', of: ({ databases }) => databases },
+  { name: 'networks', type: 'text[]', of: ({ networks }) => networks },
   { name: 'has_password', type: 'bool', of: ({ hasPassword }) => hasPassword },
   { name: 'created_at', type: 'timestamptz', of: ({ createdAt }) => createdAt },
 ];

@@ -13,6 +13,7 @@ import type { Caller, HttpContext, HttpEnv } from '../env.ts';
 import { RateLimited, SuspendedCredential, type Suspension } from '../failure.ts';
 import type { HttpMetrics } from '../metrics.ts';
 import { originOf } from '../origin.ts';
+import { barredFrom, isBarred } from './barred.ts';
 import { parseAuthorization, type Presented } from './header.ts';
 import { FailureLimiter } from './limiter.ts';
 
@@ -48,7 +49,7 @@ export class Callers {
   readonly #metrics: HttpMetrics;
   readonly #lookups = new FairQueue(LOOKUPS);
   readonly #failures: FailureLimiter;
-  /** Digests of credentials that were refused, with the reason. */
+  /** Digests of credentials that were refused, with the reason; with an address, where they were refused for that alone. */
   readonly #bad: LRUCache<string, ErrorCode>;
   /** Digests of credentials that were good lately; the limit does not stand in their way. */
   readonly #good: LRUCache<string, true>;
@@ -70,7 +71,7 @@ export class Callers {
     };
   }
 
-  /** @throws RequestError request.unauthenticated, login.overloaded; RateLimited */
+  /** @throws RequestError request.unauthenticated, login.overloaded, one of NETWORK_CODES; RateLimited */
   async identify(c: HttpContext): Promise<Caller> {
     const presented = parseAuthorization(c.req.header('authorization'));
     const origin = originOf(c, this.#deps.trustedProxies);
@@ -125,17 +126,24 @@ export class Callers {
       this.#noteUse(answer.actor);
       return answer;
     }
-    this.#good.delete(key);
-    this.#bad.set(key, answer.reason, {
-      ttl: answer.reason === 'login.unknown_token' ? UNKNOWN_MS : DEAD_MS,
-    });
+    this.#remember(key, answer.reason, origin);
     this.#spend(origin);
-    throw this.#refuse('looked_up', answer.reason);
+    throw this.#refuse('looked_up', answer.reason, origin.address);
+  }
+
+  /** What is good elsewhere stays so: who stole a token must not keep its owner out by trying it from here. */
+  #remember(key: string, reason: ErrorCode, { address }: Origin): void {
+    if (isBarred(reason)) {
+      this.#bad.set(keyThere(key, address), reason, { ttl: DEAD_MS });
+      return;
+    }
+    this.#good.delete(key);
+    this.#bad.set(key, reason, { ttl: reason === 'login.unknown_token' ? UNKNOWN_MS : DEAD_MS });
   }
 
   #screenDigest(key: string, address: string | null): RequestError | null {
-    const reason = this.#bad.get(key);
-    if (reason !== undefined) return this.#refuse('remembered', reason);
+    const reason = this.#bad.get(key) ?? this.#bad.get(keyThere(key, address));
+    if (reason !== undefined) return this.#refuse('remembered', reason, address);
     if (this.#good.has(key)) return null;
     const waitMs = this.#failures.waitMs(addressBlock(address ?? ''));
     const isFull = waitMs === 0 && this.#lookups.isFull(this.#laneOf(key, address));
@@ -149,8 +157,15 @@ export class Callers {
     return `${addressBlock(address ?? '')} ${this.#good.has(key) ? 'known' : 'unknown'}`;
   }
 
-  #refuse(how: Parameters<HttpMetrics['refused']>[0], reason?: ErrorCode): RequestError {
+  /** @param address with a reason: where the caller is */
+  #refuse(
+    how: Parameters<HttpMetrics['refused']>[0],
+    reason?: ErrorCode,
+    address: string | null = null,
+  ): RequestError {
     this.#metrics.refused(how);
+    const barred = reason === undefined ? null : barredFrom(address, reason);
+    if (barred !== null) return barred;
     const suspendedBy = reason === undefined ? undefined : SUSPENSIONS[reason];
     if (suspendedBy !== undefined) return new SuspendedCredential(NOT_VALID, suspendedBy);
     return new RequestError('request.unauthenticated', NOT_VALID);
@@ -172,6 +187,10 @@ export class Callers {
     const { email } = await this.#deps.accounts.getUser(actor, { uid: actor.uid });
     return email !== null && asciiLower(email) === asciiLower(user);
   }
+}
+
+function keyThere(key: string, address: string | null): string {
+  return `${key} ${address ?? ''}`;
 }
 
 /** Under which a credential is remembered: not the credential itself. */

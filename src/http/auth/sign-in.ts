@@ -5,6 +5,7 @@ import type { Secret } from '../../core/secret.ts';
 import type { Origin } from '../../tokens/service.ts';
 import type { HttpDeps } from '../deps.ts';
 import { RateLimited } from '../failure.ts';
+import { barredFrom } from './barred.ts';
 import type { Proved } from './callers.ts';
 import { FailureLimiter } from './limiter.ts';
 
@@ -32,7 +33,7 @@ export class SignIn {
 
   /**
    * @param name a user's name or e-mail, or a reserved one with a token as the password
-   * @throws RequestError request.unauthenticated; RateLimited; GatewayError login.throttled, login.overloaded
+   * @throws RequestError request.unauthenticated, one of NETWORK_CODES; RateLimited; GatewayError login.throttled, login.overloaded
    */
   async prove(name: string, secret: Secret, origin: Origin): Promise<Proved> {
     const { authenticator, guard } = this.#deps;
@@ -47,6 +48,13 @@ export class SignIn {
     if (answer.ok) {
       admission.succeeded();
       return answer;
+    }
+    const barred = barredFrom(origin.address, answer.reason);
+    if (barred !== null) {
+      // No guess: the secret was right. But what it costs the audit is held to the same measure.
+      admission.succeeded();
+      this.#byAddress.spend(block);
+      throw barred;
     }
     admission.failed(guard.fingerprint(name, Buffer.from(secret.reveal(), 'utf8')));
     this.#byAddress.spend(block);

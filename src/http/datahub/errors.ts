@@ -10,6 +10,8 @@ interface Extensions {
 }
 
 const UNAUTHORIZED_EXTENSIONS: Extensions = { code: 403, type: 'UNAUTHORIZED' };
+/** Told in full: all that is wrong is where the caller is. */
+const BARRED: Extensions = { code: 403, type: 'UNAUTHORIZED' };
 export const BAD_REQUEST: Extensions = { code: 400, type: 'BAD_REQUEST' };
 
 const EXTENSIONS: Partial<Record<ErrorCode, Extensions>> = {
@@ -26,12 +28,15 @@ const EXTENSIONS: Partial<Record<ErrorCode, Extensions>> = {
   'policy.never_expiring': BAD_REQUEST,
   'policy.too_many_tokens': BAD_REQUEST,
   'policy.tokens_off': BAD_REQUEST,
+  'login.network_not_allowed': BARRED,
+  'login.user_network_not_allowed': BARRED,
+  'login.policy_network_not_allowed': BARRED,
 };
 
 /** `errors[0]` as DataHub's DataHubGraphQLException has it. */
 export function datahubError({ code, message }: Failure): { message: string; extensions: Extensions } {
   const extensions = EXTENSIONS[code] ?? { code: 500, type: 'SERVER_ERROR' };
-  return { message: extensions.code === 403 ? UNAUTHORIZED : message, extensions };
+  return { message: extensions === UNAUTHORIZED_EXTENSIONS ? UNAUTHORIZED : message, extensions };
 }
 
 /** What fails before GraphQL is reached: no credential, a body that is no JSON. */

@@ -2,6 +2,7 @@ import type { Hono } from 'hono';
 import { RequestError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import { kindOfToken } from '../../tokens/format.ts';
+import { isBarred } from '../auth/barred.ts';
 import type { Callers } from '../auth/callers.ts';
 import { readText } from '../body.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -29,10 +30,11 @@ class OauthError extends RequestError {
 }
 
 /** The error object of RFC 6749, section 5.2; a refused subject token is `invalid_grant` with 400. */
-function renderOauthError(c: HttpContext, error: unknown, { status, message }: Failure): Response {
-  if (status === 401) return c.json({ error: 'invalid_grant', error_description: message }, 400);
-  const code = error instanceof OauthError ? error.oauthCode : 'invalid_request';
-  return c.json({ error: code, error_description: message }, status);
+function renderOauthError(c: HttpContext, error: unknown, { status, code, message }: Failure): Response {
+  if (status === 401 || isBarred(code))
+    return c.json({ error: 'invalid_grant', error_description: message }, 400);
+  const oauthCode = error instanceof OauthError ? error.oauthCode : 'invalid_request';
+  return c.json({ error: oauthCode, error_description: message }, status);
 }
 
 /** @throws OauthError for a body that is no form, and for repeated parameters (RFC 6749, section 3.2) */

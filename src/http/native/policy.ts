@@ -2,7 +2,7 @@ import { z } from '@hono/zod-openapi';
 import type { HttpDeps } from '../deps.ts';
 import { defined } from '../../core/defined.ts';
 import { body, json, secured, type NativeRoutes } from './describe.ts';
-import { Limit, Policy, PolicyChange, PolicyPatch } from './schemas.ts';
+import { ForceQuery, Limit, Policy, PolicyChange, PolicyPatch } from './schemas.ts';
 
 const tags = ['policy'];
 const History = z.object({ items: z.array(PolicyChange) }).openapi('PolicyHistory');
@@ -24,12 +24,13 @@ export function policyRoutes(routes: NativeRoutes, { policy }: HttpDeps): void {
     path: '/api/v1/policy',
     tags,
     summary: 'Change rules ("admin"); what is left out stays',
-    request: { body: body(PolicyPatch) },
+    request: { query: ForceQuery, body: body(PolicyPatch) },
     responses: { 200: json(Policy, 'As it is now.') },
   });
-  routes.openapi(set, async (c) =>
-    c.json(Policy.parse(await policy.set(c.get('caller'), defined(c.req.valid('json')))), 200),
-  );
+  routes.openapi(set, async (c) => {
+    const patch = defined(c.req.valid('json'));
+    return c.json(Policy.parse(await policy.set(c.get('caller'), patch, c.req.valid('query'))), 200);
+  });
 
   const history = secured({
     method: 'get',

@@ -80,6 +80,9 @@ export const User = z
     engineRole: z.string().nullable(),
     defaultDatabase: z.string().nullable(),
     databases: Names,
+    networks: Names.openapi({
+      description: 'CIDR that they may log in from; null: anywhere that the policy allows.',
+    }),
     hasPassword: z.boolean(),
     groups: z.array(z.string()),
     privileges: z.array(Privilege),
@@ -122,6 +125,7 @@ export const Policy = z
     rotationOverlapMs: z.int(),
     expiryNoticeDays: z.int(),
     auditRetentionDays: z.int(),
+    networks: Names.openapi({ description: 'CIDR that anybody may log in from; null: anywhere.' }),
   })
   .openapi('Policy');
 
@@ -178,6 +182,15 @@ export const AuditRow = z
     hash: z.string(),
   })
   .openapi('AuditRow');
+
+/** For changes that could shut out whoever asks for them. */
+export const ForceQuery = z.object({
+  force: z
+    .enum(['true', 'false'])
+    .optional()
+    .transform((text) => text === 'true')
+    .openapi({ description: 'Also when your own address would not be allowed any more.' }),
+});
 
 export const Scopes = z.array(z.enum(SCOPES));
 

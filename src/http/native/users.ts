@@ -4,7 +4,7 @@ import type { UserView } from '../../accounts/views.ts';
 import type { HttpDeps } from '../deps.ts';
 import { body, json, NO_CONTENT, secured, type NativeRoutes } from './describe.ts';
 import { defined } from '../../core/defined.ts';
-import { Cursor, Limit, Uid, User } from './schemas.ts';
+import { Cursor, ForceQuery, Limit, Uid, User } from './schemas.ts';
 
 const tags = ['users'];
 const Params = z.object({ uid: Uid });
@@ -25,6 +25,12 @@ const details = {
   engineRole: Name.nullable().optional(),
   defaultDatabase: Name.nullable().optional(),
   databases: z.array(Name).max(100).nullable().optional(),
+  networks: z
+    .array(Name)
+    .max(100)
+    .nullable()
+    .optional()
+    .openapi({ description: 'Addresses or CIDR; null or empty: anywhere.' }),
 };
 
 const Password = z
@@ -96,12 +102,14 @@ function writeRoutes(routes: NativeRoutes, { accounts }: HttpDeps): void {
     path: '/api/v1/users/{uid}',
     tags,
     summary: 'Change a user ("admin")',
-    request: { params: Params, body: body(UserPatch) },
+    request: { params: Params, query: ForceQuery, body: body(UserPatch) },
     responses: { 200: json(User, 'As it is now.') },
   });
   routes.openapi(set, async (c) => {
     const patch = defined(c.req.valid('json'));
-    return c.json(userJson(await accounts.setUser(c.get('caller'), c.req.valid('param').uid, patch)), 200);
+    const { uid } = c.req.valid('param');
+    const user = await accounts.setUser(c.get('caller'), uid, patch, c.req.valid('query'));
+    return c.json(userJson(user), 200);
   });
 
   const setPassword = secured({

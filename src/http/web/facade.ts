@@ -1,4 +1,5 @@
 import { Hono } from 'hono';
+import { isBarred } from '../auth/barred.ts';
 import type { Callers } from '../auth/callers.ts';
 import type { SignIn } from '../auth/sign-in.ts';
 import type { HttpDeps } from '../deps.ts';
@@ -79,15 +80,16 @@ const TITLES: Readonly<Record<number, string>> = {
 };
 
 /** For browsers, which show nobody a status. */
-function renderError(shared: Web, { status, message }: Failure, requestId: string): ErrorAnswer {
-  const title = TITLES[status] ?? 'Something went wrong';
+function renderError(shared: Web, { status, code, message }: Failure, requestId: string): ErrorAnswer {
+  const title = isBarred(code) ? 'Not from here' : (TITLES[status] ?? 'Something went wrong');
+  const signsIn = status === 401 || isBarred(code);
   const body = html`<div class="narrow">
     <h1>${title}</h1>
     <p>${message}</p>
     <p class="dim">Request <code>${requestId}</code></p>
     <p>
-      <a class="button primary" href="${status === 401 ? '/sign-in' : '/'}"
-        >${status === 401 ? 'Sign in' : 'Go to my tokens'}</a
+      <a class="button primary" href="${signsIn ? '/sign-in' : '/'}"
+        >${signsIn ? 'Sign in' : 'Go to my tokens'}</a
       >
     </p>
   </div>`;

@@ -4,6 +4,7 @@ import type { UserView } from '../../accounts/views.ts';
 import { RequestError } from '../../core/errors.ts';
 import { askFor, type Asked } from '../../login/method.ts';
 import type { LoginMethod } from '../../login/types.ts';
+import type { PolicyService } from '../../tokens/policy-service.ts';
 import type { TokenService } from '../../tokens/service.ts';
 import type { TokenView } from '../../tokens/views.ts';
 import type { Routing } from '../routing.ts';
@@ -14,6 +15,7 @@ import {
   methodRule,
   ownerRule,
   passwordRules,
+  placeRules,
   tokenRules,
   type Circumstances,
   type RuleVerdict,
@@ -43,6 +45,7 @@ export interface ExplainDeps extends Routing {
   readonly actor: Actor;
   readonly accounts: Pick<AccountService, 'findUser'>;
   readonly tokens: Pick<TokenService, 'get' | 'list'>;
+  readonly policy: Pick<PolicyService, 'current'>;
   /** Running sessions of a user, with the token that opened each. */
   readonly sessionsOf: (uid: string) => Promise<readonly { readonly tid: string | null }[]>;
   readonly method: LoginMethod;
@@ -64,6 +67,8 @@ export async function explainLogin(question: LoginQuestion, deps: ExplainDeps): 
   const rules = [methodRule(asked), accountRule(user)];
   if (user === null) return { admitted: false, rules };
 
+  const { policy } = await deps.policy.current();
+  rules.push(...placeRules(user, policy.networks, question.address));
   const sessions = await deps.sessionsOf(user.uid);
   const { rule: routeRule, route } = findRoute(user, question.database, deps.route);
   rules.push(routeRule, ...limitRule(null, 'sessions.max_per_user', sessions.length, deps.maxPerUser));

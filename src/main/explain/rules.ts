@@ -1,3 +1,4 @@
+import { NETWORK_RULES } from '../../accounts/network-rules.ts';
 import type { PrincipalFacts } from '../../accounts/principal.ts';
 import type { UserView } from '../../accounts/views.ts';
 import { GatewayError } from '../../core/errors.ts';
@@ -67,6 +68,32 @@ export function findRoute(
   }
 }
 
+type NetworkFacts = Parameters<typeof checkNetwork>[0];
+
+const FROM_ANYWHERE = { token: null, networks: null, policyNetworks: null } as const;
+
+/** What holds whatever the secret. */
+export function placeRules(
+  { name, networks }: UserView,
+  policyNetworks: readonly string[] | null,
+  address: string | null,
+): RuleVerdict[] {
+  return [
+    ...networkRules(null, { ...FROM_ANYWHERE, name, policyNetworks }, address),
+    ...networkRules(null, { ...FROM_ANYWHERE, name, networks }, address),
+  ];
+}
+
+/** @param facts with one list; without any there is no rule */
+function networkRules(by: string | null, facts: NetworkFacts, address: string | null): RuleVerdict[] {
+  const { token, networks, policyNetworks } = facts;
+  const lists = { policy: policyNetworks, user: networks, token: token?.networks ?? null };
+  const rule = NETWORK_RULES.find((one) => lists[one] !== null);
+  if (address === null || rule === undefined) return [];
+  const check = (): void => checkNetwork(facts, { address });
+  return [tried(by, `${rule} network`, check, () => `${address} is in one of the ${rule}’s networks`)];
+}
+
 /** @param limit 0: there is none, and so no rule */
 export function limitRule(by: string | null, rule: string, running: number, limit: number): RuleVerdict[] {
   if (limit === 0) return [];
@@ -104,7 +131,7 @@ export function tokenRules(user: UserView, token: TokenView, circumstances: Circ
 
 /** What a proved secret may do there, by the same checks as a login. */
 function limitsOf(by: string, facts: RuleFacts, { route, engine, address }: Circumstances): RuleVerdict[] {
-  const { role = null, networks = null } = facts.token ?? {};
+  const role = facts.token?.role ?? null;
   const rules: RuleVerdict[] = [];
   const rule = (name: string, check: () => void, passes: string): void => {
     rules.push(tried(by, name, check, () => passes));
@@ -112,13 +139,8 @@ function limitsOf(by: string, facts: RuleFacts, { route, engine, address }: Circ
   if (role !== null) rule('role', () => checkRole(facts), `"${role}" is the token’s to use`);
   if (route !== null)
     rule('database', () => checkDatabase(facts, route.name), `"${route.name}" may be reached`);
-  if (address !== null && networks !== null) {
-    rule(
-      'network',
-      () => checkNetwork(facts.token, { address }),
-      `${address} is in one of the token’s networks`,
-    );
-  }
+  const { name, token } = facts;
+  rules.push(...networkRules(by, { ...FROM_ANYWHERE, name, token }, address));
   if (engine !== null) {
     const sessionRole = (): string => engineRole(engine, facts);
     rules.push(tried(by, 'engine role', sessionRole, (own) => `session as ${own}`));
@@ -126,7 +148,12 @@ function limitsOf(by: string, facts: RuleFacts, { route, engine, address }: Circ
   return rules;
 }
 
-function tried<T>(by: string, rule: string, check: () => T, describe: (value: T) => string): RuleVerdict {
+function tried<T>(
+  by: string | null,
+  rule: string,
+  check: () => T,
+  describe: (value: T) => string,
+): RuleVerdict {
   try {
     return pass(by, rule, describe(check()));
   } catch (error) {

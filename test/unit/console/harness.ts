@@ -62,6 +62,8 @@ export function factsOf(user: UserView, more: Partial<PrincipalFacts> = {}): Pri
     engineRole: null,
     defaultDatabase: null,
     databases: null,
+    networks: null,
+    policyNetworks: null,
     ...more,
   };
 }

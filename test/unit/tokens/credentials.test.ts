@@ -62,6 +62,7 @@ describe('byName', () => {
       engine_role: 'analyst',
       default_database: 'sales',
       databases: ['sales', 'a "quoted", {one}'],
+      networks: ['10.0.0.0/8', '2001:db8::/32'],
       disabled_at: ago(1),
     });
     expect(await credentials.byName('full')).toEqual({
@@ -76,6 +77,8 @@ describe('byName', () => {
         engineRole: 'analyst',
         defaultDatabase: 'sales',
         databases: ['sales', 'a "quoted", {one}'],
+        networks: ['10.0.0.0/8', '2001:db8::/32'],
+        policyNetworks: null,
         scramSalt: salt,
         scramIterations: 4096,
         password: { kind: 'scram', storedKey: verifier.storedKey, serverKey: verifier.serverKey },

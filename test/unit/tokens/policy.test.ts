@@ -11,11 +11,13 @@ describe('the policy, changed by two at once', () => {
   it('keeps what the first one made of it, and tells the second one so', async () => {
     const { policy } = services;
     const { version } = await policy.current();
-    await policy.set(ROOT, { revokeUnusedDays: 30 }, version);
-    expect(await codeOf(policy.set(ROOT, { revokeUnusedDays: 60 }, version))).toBe('request.conflict');
+    await policy.set(ROOT, { revokeUnusedDays: 30 }, { expectedVersion: version });
+    expect(await codeOf(policy.set(ROOT, { revokeUnusedDays: 60 }, { expectedVersion: version }))).toBe(
+      'request.conflict',
+    );
     const now = await policy.current();
     expect([now.version, now.policy.revokeUnusedDays]).toEqual([version + 1, 30]);
-    await policy.set(ROOT, { revokeUnusedDays: 60 }, now.version);
+    await policy.set(ROOT, { revokeUnusedDays: 60 }, { expectedVersion: now.version });
     expect((await policy.get()).revokeUnusedDays).toBe(60);
   });
 
@@ -23,7 +25,9 @@ describe('the policy, changed by two at once', () => {
     const { policy } = services;
     const { version } = await policy.current();
     const codes = await Promise.all(
-      [7, 8].map((days) => codeOf(policy.set(ROOT, { expiryNoticeDays: days + 100 }, version))),
+      [7, 8].map((days) =>
+        codeOf(policy.set(ROOT, { expiryNoticeDays: days + 100 }, { expectedVersion: version })),
+      ),
     );
     expect(codes.toSorted()).toEqual(['ok', 'request.conflict']);
   });

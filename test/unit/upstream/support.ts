@@ -38,6 +38,8 @@ export function principal(facts: Partial<PrincipalFacts> = {}): Principal {
     engineRole: null,
     defaultDatabase: null,
     databases: null,
+    networks: null,
+    policyNetworks: null,
     ...facts,
   });
 }

@@ -1,6 +1,7 @@
 import type { Hono } from 'hono';
 import { deleteCookie, getCookie, setCookie } from 'hono/cookie';
 import { describeError } from '../../../core/errors.ts';
+import { barredFrom } from '../../auth/barred.ts';
 import type { HttpContext, HttpEnv } from '../../env.ts';
 import { originOf } from '../../origin.ts';
 import { isSecure } from '../cookie.ts';
@@ -44,7 +45,10 @@ export function providerSignIn(routes: Hono<HttpEnv>, web: Web, provider: SignIn
       return refuse(c, web, trip.next, FAILED);
     }
     const answer = await web.deps.authenticator.vouched(vouched.user, origin);
-    if (!answer.ok) return refuse(c, web, trip.next, UNKNOWN);
+    if (!answer.ok) {
+      const barred = barredFrom(origin.address, answer.reason);
+      return refuse(c, web, trip.next, barred?.message ?? UNKNOWN);
+    }
     await enter(c, web, answer.actor);
     return goOn(c, web, trip.next);
   });

@@ -4,6 +4,7 @@ import { RequestError } from '../../../core/errors.ts';
 import type { HttpContext, HttpEnv } from '../../env.ts';
 import { failureOf } from '../../failure.ts';
 import { originOf } from '../../origin.ts';
+import { attempt } from '../attempt.ts';
 import { readForm } from '../form.ts';
 import { link } from '../link.ts';
 import { localPath } from '../local-path.ts';
@@ -28,7 +29,12 @@ interface View {
 export function signInScreens(routes: Hono<HttpEnv>, web: Web): void {
   routes.get('/sign-in', async (c) => {
     const next = localPath(c.req.query('next'), HOME);
-    if ((await findVisit(c, web)) !== null) return c.redirect(next, 303);
+    const found = await attempt(() => findVisit(c, web));
+    // Signed in, but not from here: somebody else may be.
+    if (!found.ok) {
+      return signInPage(c, web, { next, name: '', note: null, errors: found.errors }, found.status);
+    }
+    if (found.value !== null) return c.redirect(next, 303);
     const note = c.req.query('done') === 'signed-out' ? 'You are signed out.' : null;
     return signInPage(c, web, { next, name: '', note, errors: [] });
   });

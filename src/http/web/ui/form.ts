@@ -161,6 +161,16 @@ export function checkbox({ name, value, label, checked, hint, disabledBecause = 
   </div>`;
 }
 
+/** Shown once a change was refused because it would shut out whoever makes it. */
+export function forceBox(): Html {
+  return checkbox({
+    name: 'force',
+    value: 'yes',
+    label: 'Save it all the same: I know that it shuts me out here',
+    checked: false,
+  });
+}
+
 /** All that is wrong, above the form, with links to the fields. */
 export function errorSummary(errors: readonly FieldError[]): Html {
   if (errors.length === 0) return NOTHING;

@@ -1,5 +1,6 @@
 import { formatDuration, parseDuration } from '../../../../core/duration.ts';
 import { RequestError } from '../../../../core/errors.ts';
+import { PolicyOutOfBounds } from '../../../../tokens/policy-rules.ts';
 import type { Policy, PolicyPatch } from '../../../../tokens/policy-service.ts';
 import type { Form } from '../../form.ts';
 import { checkbox, field, select, type FieldError } from '../../ui/form.ts';
@@ -60,6 +61,7 @@ export function policyPatchOf(form: Form): PolicyPatch {
     ...(Object.fromEntries(numbers) as PolicyPatch),
     neverExpiringAllowed: form.has('neverExpiringAllowed'),
     createAndUse: form.text('createAndUse') === 'granted' ? 'granted' : 'everyone',
+    networks: form.words('networks'),
   };
 }
 
@@ -75,6 +77,18 @@ function numberOf(form: Form, key: NumberKey): number {
   throw new RequestError('request.invalid', `“${label}” must be a duration such as 30 days or 12 hours.`, {
     field: key,
   });
+}
+
+/** A number out of its bounds, in the words of the form. */
+export function inFormWords(error: unknown): unknown {
+  if (!(error instanceof PolicyOutOfBounds) || !isNumberKey(error.key)) return error;
+  const { key, least, most } = error;
+  const bounds = `from ${valueText(key, least)} to ${valueText(key, most)}`;
+  return new RequestError('request.invalid', `“${NUMBERS[key].label}” must be ${bounds}.`, { field: key });
+}
+
+function isNumberKey(key: keyof Policy): key is NumberKey {
+  return key in NUMBERS;
 }
 
 /** @param form what was sent; null: the policy as it is */
@@ -123,6 +137,17 @@ export function policyFields(form: Form | null, policy: Policy, errors: readonly
     <fieldset>
       <legend>Audit</legend>
       <div class="fields">${number('auditRetentionDays')}</div>
+    </fieldset>
+    <fieldset>
+      <legend>Networks</legend>
+      ${field({
+        name: 'networks',
+        label: 'Allowed networks',
+        value: form?.text('networks') ?? (policy.networks ?? []).join('\n'),
+        lines: 3,
+        hint: 'Addresses or networks such as 10.0.0.0/8, from which anybody may log in; sessions from elsewhere are closed. Left empty: anywhere.',
+        errors,
+      })}
     </fieldset>`;
 }
 
@@ -138,6 +163,7 @@ const NAMES: Readonly<Record<keyof Policy, string>> = {
   tokensEnabled: 'Tokens',
   neverExpiringAllowed: 'Tokens may never expire',
   createAndUse: 'Who may create and use tokens',
+  networks: 'Allowed networks',
   ...(Object.fromEntries(NUMBER_KEYS.map((key) => [key, NUMBERS[key].label])) as Record<NumberKey, string>),
 };
 
@@ -149,7 +175,9 @@ export function policyFacts(policy: PolicyPatch): readonly (readonly [name: stri
   });
 }
 
-function inWords(key: keyof Policy, value: string | number | boolean): string {
+function inWords(key: keyof Policy, value: Policy[keyof Policy]): string {
+  if (value === null) return 'anywhere';
+  if (typeof value === 'object') return value.join(', ');
   if (key === 'tokensEnabled') return value === true ? 'on' : 'off';
   if (typeof value === 'boolean') return value ? 'yes' : 'no';
   if (typeof value === 'string') return value === 'everyone' ? 'everyone' : 'those with “can use”';

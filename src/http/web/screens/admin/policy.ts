@@ -1,10 +1,9 @@
 import type { Hono } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { PolicyChange, VersionedPolicy } from '../../../../tokens/policy-service.ts';
 import type { HttpContext, HttpEnv } from '../../../env.ts';
-import { attempt } from '../../attempt.ts';
+import { attempt, type Refused } from '../../attempt.ts';
 import { Form } from '../../form.ts';
-import { errorSummary, hidden, keyField, passwordAgain, type FieldError } from '../../ui/form.ts';
+import { errorSummary, forceBox, hidden, keyField, passwordAgain, type FieldError } from '../../ui/form.ts';
 import { html, NOTHING, type Html } from '../../ui/html.ts';
 import { badge } from '../../ui/badge.ts';
 import { page } from '../../ui/layout.ts';
@@ -13,7 +12,7 @@ import { confirmPassword, postedForm, type Visit } from '../../visit.ts';
 import type { Web } from '../../web.ts';
 import { adminDoneText } from './done.ts';
 import { actionGroup, whyNoChange } from './guard.ts';
-import { policyFacts, policyFields, policyPatchOf } from './policy-form.ts';
+import { inFormWords, policyFacts, policyFields, policyPatchOf } from './policy-form.ts';
 import { historyTable } from './policy-history.ts';
 
 interface Data {
@@ -24,6 +23,8 @@ interface Data {
   readonly done: string | null;
   readonly form: Form | null;
   readonly errors: readonly FieldError[];
+  /** The change was refused for whom it would shut out: the visitor. */
+  readonly locksOut: boolean;
   /** What others changed since the form was opened. */
   readonly meanwhile: readonly PolicyChange[];
 }
@@ -33,27 +34,25 @@ const SHOWN_CHANGES = 50;
 
 /** `/admin/policy`: the rules for tokens, who changed them when, and the switch that turns tokens off. */
 export function policyScreen(routes: Hono<HttpEnv>, web: Web): void {
-  routes.get(PATH, (c) => show(c, web, null, []));
+  routes.get(PATH, (c) => show(c, web, null, null));
 
   routes.post(PATH, async (c) => {
     const form = await postedForm(c, web);
     const saved = await attempt(async () => {
       await confirmPassword(c, web, form);
       const version = form.wholeNumber('version', 'The version') ?? -1;
-      return web.deps.policy.set(c.get('visit').caller, policyPatchOf(form), version);
+      const options = { expectedVersion: version, force: form.has('force') };
+      const set = web.deps.policy.set(c.get('visit').caller, policyPatchOf(form), options);
+      return set.catch((error: unknown) => {
+        throw inFormWords(error);
+      });
     });
-    if (!saved.ok) return show(c, web, form, saved.errors, saved.status);
+    if (!saved.ok) return show(c, web, form, saved);
     return c.redirect(`${PATH}?done=saved`, 303);
   });
 }
 
-async function show(
-  c: HttpContext,
-  web: Web,
-  form: Form | null,
-  errors: readonly FieldError[],
-  status: ContentfulStatusCode = 200,
-): Promise<Response> {
+async function show(c: HttpContext, web: Web, form: Form | null, refused: Refused | null): Promise<Response> {
   const visit = c.get('visit');
   const { policy } = web.deps;
   const history = await policy.history(visit.caller, { limit: SHOWN_CHANGES });
@@ -65,10 +64,11 @@ async function show(
     whyNot: await whyNoChange(web, visit, 'admin'),
     done: adminDoneText(new Form(new URL(c.req.url).searchParams)),
     form,
-    errors,
+    errors: refused?.errors ?? [],
+    locksOut: refused?.code === 'request.locks_out',
     meanwhile: from === null ? [] : history.filter(({ version }) => version > from),
   });
-  return page(c, web, { title: 'Policy', at: PATH, body, status });
+  return page(c, web, { title: 'Policy', at: PATH, body, status: refused?.status ?? 200 });
 }
 
 function view(data: Data): Html {
@@ -120,12 +120,12 @@ function tokenSwitch({ now: { policy }, whyNot }: Data): Html {
   </div>`;
 }
 
-function form({ visit, now, form: sent, errors, meanwhile }: Data): Html {
+function form({ visit, now, form: sent, errors, locksOut, meanwhile }: Data): Html {
   // Who has been told what others changed may save over it.
   const version = meanwhile.length > 0 || sent === null ? now.version : sent.text('version');
   return html`<form class="stack" method="post" action="${PATH}">
     ${keyField(visit)} ${hidden('version', String(version))} ${policyFields(sent, now.policy, errors)}
-    ${passwordAgain(visit, errors)}
+    ${locksOut ? forceBox() : NOTHING} ${passwordAgain(visit, errors)}
     <div class="buttons">
       <button class="primary">Save policy</button>
       ${sent === null ? NOTHING : html`<a class="button quiet" href="${PATH}">Discard my changes</a>`}

@@ -5,7 +5,7 @@ import { field, type FieldError } from '../../ui/form.ts';
 import { html, type Html } from '../../ui/html.ts';
 
 type Profile = Required<
-  Pick<NewUser, 'email' | 'displayName' | 'engineRole' | 'defaultDatabase' | 'databases'>
+  Pick<NewUser, 'email' | 'displayName' | 'engineRole' | 'defaultDatabase' | 'databases' | 'networks'>
 >;
 
 /** What a form says of a user, beside the name and the password. */
@@ -16,6 +16,7 @@ export function profileOf(form: Form): Profile & UserPatch {
     engineRole: form.optional('engineRole'),
     defaultDatabase: form.optional('defaultDatabase'),
     databases: namesOf(form.text('databases')),
+    networks: form.words('networks'),
   };
 }
 
@@ -72,6 +73,14 @@ export function profileFields(
     value: value('databases'),
     lines: 3,
     hint: 'One on each line. Left empty: any.',
+    errors,
+  })}
+  ${field({
+    name: 'networks',
+    label: 'Networks',
+    value: value('networks'),
+    lines: 3,
+    hint: 'Addresses or networks such as 10.0.0.0/8, from which they may log in. Left empty: anywhere that the policy allows.',
     errors,
   })}`;
 }

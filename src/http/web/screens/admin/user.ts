@@ -1,12 +1,11 @@
 import type { Hono } from 'hono';
-import type { ContentfulStatusCode } from 'hono/utils/http-status';
 import type { UserView } from '../../../../accounts/views.ts';
 import type { StateCounts } from '../../../../tokens/views.ts';
 import type { HttpContext, HttpEnv } from '../../../env.ts';
-import { attempt } from '../../attempt.ts';
+import { attempt, type Refused } from '../../attempt.ts';
 import { Form } from '../../form.ts';
 import { link } from '../../link.ts';
-import { errorSummary, keyField, passwordAgain, type FieldError } from '../../ui/form.ts';
+import { errorSummary, forceBox, keyField, passwordAgain, type FieldError } from '../../ui/form.ts';
 import { html, NOTHING, type Html } from '../../ui/html.ts';
 import { page } from '../../ui/layout.ts';
 import { action, done, facts, heading } from '../../ui/parts.ts';
@@ -29,33 +28,30 @@ interface Data {
   readonly done: string | null;
   readonly form: Form | null;
   readonly errors: readonly FieldError[];
+  /** The change was refused for whom it would shut out: the visitor. */
+  readonly locksOut: boolean;
 }
 
 const PATH = '/admin/users/:uid';
 
 /** `/admin/users/{uid}`: who it is, what they may do and have, and what can be changed. */
 export function userScreen(routes: Hono<HttpEnv>, web: Web): void {
-  routes.get(PATH, (c) => show(c, web, null, []));
+  routes.get(PATH, (c) => show(c, web, null, null));
 
   routes.post(PATH, async (c) => {
     const form = await postedForm(c, web);
     const uid = c.req.param('uid');
     const saved = await attempt(async () => {
       await confirmPassword(c, web, form);
-      return web.deps.accounts.setUser(c.get('visit').caller, uid, profileOf(form));
+      const options = { force: form.has('force') };
+      return web.deps.accounts.setUser(c.get('visit').caller, uid, profileOf(form), options);
     });
-    if (!saved.ok) return show(c, web, form, saved.errors, saved.status);
+    if (!saved.ok) return show(c, web, form, saved);
     return c.redirect(`/admin/users/${uid}?done=saved`, 303);
   });
 }
 
-async function show(
-  c: HttpContext,
-  web: Web,
-  form: Form | null,
-  errors: readonly FieldError[],
-  status: ContentfulStatusCode = 200,
-): Promise<Response> {
+async function show(c: HttpContext, web: Web, form: Form | null, refused: Refused | null): Promise<Response> {
   const { accounts, tokens, oversight } = web.deps;
   const visit = c.get('visit');
   const { caller } = visit;
@@ -69,9 +65,10 @@ async function show(
     whyNoToken: await whyNoChange(web, visit, 'manage_all'),
     done: adminDoneText(new Form(new URL(c.req.url).searchParams)),
     form,
-    errors,
+    errors: refused?.errors ?? [],
+    locksOut: refused?.code === 'request.locks_out',
   });
-  return page(c, web, { title: user.name, at: '/admin/users', body, status });
+  return page(c, web, { title: user.name, at: '/admin/users', body, status: refused?.status ?? 200 });
 }
 
 function view(data: Data): Html {
@@ -151,13 +148,14 @@ function tokenFacts({ user, tokens, sessions }: Data): Html {
   ]);
 }
 
-function profileCard({ visit, user, whyNot, form, errors }: Data): Html {
+function profileCard({ visit, user, whyNot, form, errors, locksOut }: Data): Html {
   return html`<section class="card">
     <h2>Profile</h2>
     ${
       whyNot === null
         ? html`<form class="stack" method="post" action="/admin/users/${user.uid}">
-            ${keyField(visit)} ${profileFields(form, user, errors)} ${passwordAgain(visit, errors)}
+            ${keyField(visit)} ${profileFields(form, user, errors)} ${locksOut ? forceBox() : NOTHING}
+            ${passwordAgain(visit, errors)}
             <div class="buttons"><button class="primary">Save</button></div>
           </form>`
         : facts([
@@ -166,6 +164,7 @@ function profileCard({ visit, user, whyNot, form, errors }: Data): Html {
             ['Engine role', user.engineRole ?? 'none'],
             ['Default database', user.defaultDatabase ?? 'none'],
             ['Databases', user.databases === null ? 'any' : user.databases.join(', ')],
+            ['Networks', user.networks === null ? 'any' : user.networks.join(', ')],
           ])
     }
   </section>`;
