@@ -1,3 +1,4 @@
+import { ClockWatch } from '../core/clock-watch.ts';
 import type { Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
@@ -31,6 +32,13 @@ const FIRST_WITHIN_MS = 20_000;
 
 type Job = (deps: JobsDeps, signal: AbortSignal) => Promise<number>;
 
+/** What cannot be undone, so that a clock that is wrong must not decide it. */
+const FINAL: ReadonlySet<string> = new Set([
+  'rotated tokens ended',
+  'inactive tokens revoked',
+  'audit rows pruned',
+]);
+
 /** By the name that the log tells. A job answers how many things it did. */
 const JOBS: readonly (readonly [name: string, job: Job])[] = [
   ['rotated tokens ended', endRetired],
@@ -50,12 +58,13 @@ const JOBS: readonly (readonly [name: string, job: Job])[] = [
 export function startJobs(deps: JobsDeps): Jobs {
   const { clock, log } = deps;
   const everyMs = deps.everyMs ?? EVERY_MS;
+  const watch = new ClockWatch(clock);
   const stop = new AbortController();
   let running: Promise<boolean> = Promise.resolve(false);
   let timer: Timer | null = null;
 
   const run = (): Promise<boolean> =>
-    (running = running.catch(() => false).then(() => runOnce(deps, stop.signal)));
+    (running = running.catch(() => false).then(() => runOnce(deps, watch, stop.signal)));
   const schedule = (delayMs: number): void => {
     timer = clock.after(delayMs, () => {
       void run()
@@ -76,12 +85,16 @@ export function startJobs(deps: JobsDeps): Jobs {
   };
 }
 
-function runOnce(deps: JobsDeps, stop: AbortSignal): Promise<boolean> {
+function runOnce(deps: JobsDeps, watch: ClockWatch, stop: AbortSignal): Promise<boolean> {
   if (stop.aborted) return Promise.resolve(false);
   return deps.leases.withLease(LEASE, LEASE_MS, async (lost) => {
     const signal = AbortSignal.any([stop, lost]);
+    const isSteady = watch.isSteady();
+    if (!isSteady)
+      deps.log.warn('the clock was set by more than an hour: what cannot be undone waits for a day');
     for (const [name, job] of JOBS) {
       if (signal.aborted) return;
+      if (!isSteady && FINAL.has(name)) continue;
       await runJob(deps, name, job, signal);
     }
   });

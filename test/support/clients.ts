@@ -19,6 +19,8 @@ export interface Clients {
   readonly pgbouncer: string | null;
   /** Package haproxy. */
   readonly haproxy: string | null;
+  /** A clock that can be set for one process. Package faketime. */
+  readonly faketime: string | null;
   /** A file system of one's own: root on Linux, outside of most containers. */
   readonly mount: 'mount' | null;
   /** Hosts with a network of their own between them: root on Linux, with the package iproute2. */
@@ -36,6 +38,7 @@ export const clients: Clients = {
   chromium: program('chromium') ?? program('chromium-browser') ?? program('google-chrome'),
   pgbouncer: program('pgbouncer'),
   haproxy: program('haproxy'),
+  faketime: library('faketime/libfaketimeMT.so.1'),
   get mount() {
     return can('mount -t tmpfs none /mnt') ? 'mount' : null;
   },

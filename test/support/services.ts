@@ -23,17 +23,25 @@ import { createStore, silentLog, type TestStore } from './store.ts';
 /** The system's clock, moved by hand. */
 export class MovedClock implements Clock {
   #byMs = 0;
+  #setByMs = 0;
 
+  /** Time passes. */
   move(ms: number): void {
     this.#byMs += ms;
   }
 
+  /** Somebody sets the clock; no time passes. */
+  set(byMs: number): void {
+    this.#setByMs += byMs;
+  }
+
   reset(): void {
     this.#byMs = 0;
+    this.#setByMs = 0;
   }
 
   now(): Date {
-    return new Date(systemClock.now().getTime() + this.#byMs);
+    return new Date(systemClock.now().getTime() + this.#byMs + this.#setByMs);
   }
 
   monotonicMs(): number {

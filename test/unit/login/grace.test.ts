@@ -1,8 +1,6 @@
 import pg from 'pg';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { HOUR_MS } from '../../../src/core/duration.ts';
-import type { Clock } from '../../../src/core/clock.ts';
-import { systemClock } from '../../../src/core/clock.ts';
 import { DEFAULT_THROTTLE, Throttle } from '../../../src/login/throttle.ts';
 import type { GatewayEvent } from '../../../src/store/bus.ts';
 import { storeError } from '../../../src/store/errors.ts';
@@ -10,6 +8,7 @@ import type { Credentials } from '../../../src/tokens/credentials.ts';
 import { StoreGrace } from '../../../src/tokens/store-grace.ts';
 import { startLoginServer, type Ending, type LoginServer } from '../../support/login-server.ts';
 import { MemoryCredentials, unknownToken, type IssuedToken } from '../../support/memory-credentials.ts';
+import { MovedClock } from '../../support/services.ts';
 import { silentLog } from '../../support/store.ts';
 
 const GRACE_MS = HOUR_MS;
@@ -17,15 +16,6 @@ const AWAY = {
   code: '57P03',
   message: 'logins are unavailable: the token store cannot be reached at the moment',
 };
-
-/** Both clocks of a machine, moved by hand: only one of them can be set. */
-class TwoClocks implements Clock {
-  passedMs = 0;
-  setByMs = 0;
-  now = () => new Date(systemClock.now().getTime() + this.passedMs + this.setByMs);
-  monotonicMs = () => systemClock.monotonicMs() + this.passedMs;
-  after = (delayMs: number, run: () => void) => systemClock.after(delayMs, run);
-}
 
 type Store = 'there' | 'away' | 'silent';
 
@@ -51,7 +41,7 @@ class Troubled implements Credentials {
 }
 
 let store: Troubled;
-let clock: TwoClocks;
+let clock: MovedClock;
 let grace: StoreGrace;
 let server: LoginServer;
 let ada: { uid: string };
@@ -76,7 +66,7 @@ beforeEach(() => {
   store.state = 'there';
   store.meanwhile = () => undefined;
   graceMs = GRACE_MS;
-  clock = new TwoClocks();
+  clock = new MovedClock();
   grace = new StoreGrace({ graceMs: () => graceMs, clock, log: silentLog });
   server.deps = { ...server.deps, method: 'scram-sha-256', clock, grace };
 });
@@ -158,14 +148,14 @@ describe.each([
 
 describe('a secret that the store found right', () => {
   test.each<[what: string, happen: () => void, outcome: object]>([
-    ['just within the grace', () => (clock.passedMs += GRACE_MS - 5000), byGrace],
-    ['the grace is over', () => (clock.passedMs += GRACE_MS), away],
-    ['the machine slept, and only its clock knows', () => (clock.setByMs += GRACE_MS), away],
+    ['just within the grace', () => clock.move(GRACE_MS - 5000), byGrace],
+    ['the grace is over', () => clock.move(GRACE_MS), away],
+    ['the machine slept, and only its clock knows', () => clock.set(GRACE_MS), away],
     [
       'the clock was set back before the grace was over',
       () => {
-        clock.setByMs -= 10 * GRACE_MS;
-        clock.passedMs += GRACE_MS;
+        clock.set(-10 * GRACE_MS);
+        clock.move(GRACE_MS);
       },
       away,
     ],
@@ -197,7 +187,7 @@ describe('a secret that the store found right', () => {
     await logIn('$token', brief.text);
     store.state = 'away';
     expect(await logIn('$token', brief.text)).toMatchObject(byGrace);
-    clock.passedMs += GRACE_MS / 2;
+    clock.move(GRACE_MS / 2);
     const expired = { kind: 'refused', error: { code: 'login.token_expired' } };
     expect(await logIn('$token', brief.text)).toMatchObject(expired);
   });
@@ -205,9 +195,9 @@ describe('a secret that the store found right', () => {
   test('gains no time by logging in while the store is away', async () => {
     await logIn('$token', laptop.text);
     store.state = 'away';
-    clock.passedMs += GRACE_MS / 2;
+    clock.move(GRACE_MS / 2);
     expect(await logIn('$token', laptop.text)).toMatchObject(byGrace);
-    clock.passedMs += GRACE_MS / 2;
+    clock.move(GRACE_MS / 2);
     expect(await logIn('$token', laptop.text)).toMatchObject(away);
   });
 

@@ -45,6 +45,36 @@ const stateOf = async (tid: string) => {
   return [state, revokeReason];
 };
 
+describe('a clock that is set far ahead', () => {
+  const rows = async () => (await services.audit.list({ limit: 1000 })).length;
+
+  it('revokes and prunes nothing for a day, and not at all when it is set right', async () => {
+    const { info } = await issueTo(services, ada, { lifetime: 'maximum' });
+    const before = await rows();
+    const jobs = jobsOf();
+    services.clock.set(100 * DAY_MS);
+    await jobs.run();
+    services.clock.move(23 * HOUR_MS);
+    await jobs.run();
+    expect(await stateOf(info.tid)).toEqual(['live', null]);
+    services.clock.set(-100 * DAY_MS);
+    services.clock.move(2 * HOUR_MS);
+    await jobs.run();
+    expect(await stateOf(info.tid)).toEqual(['live', null]);
+    expect(await rows()).toBe(before);
+  });
+
+  it('is believed when a day later it still says so', async () => {
+    const { info } = await issueTo(services, ada, { lifetime: 'maximum' });
+    const jobs = jobsOf();
+    services.clock.set(100 * DAY_MS);
+    await jobs.run();
+    services.clock.move(25 * HOUR_MS);
+    await jobs.run();
+    expect(await stateOf(info.tid)).toEqual(['revoked', 'inactive']);
+  });
+});
+
 describe('tokens that nobody uses', () => {
   const use = (tid: string, at: Date) =>
     services.test.store.db.updateTable('tokens').set({ last_used_at: at }).where('tid', '=', tid).execute();
