@@ -55,5 +55,8 @@ async function logIn(number: number): Promise<void> {
   }
 }
 
-createInterface({ input: process.stdin }).on('line', () => console.log(logins));
+createInterface({ input: process.stdin })
+  .on('line', () => console.log(logins))
+  // Whoever began it has gone, and cannot stop it any more.
+  .on('close', () => process.exit());
 console.log(0);
