@@ -8,6 +8,7 @@ import { keepServer, type Keeper } from './keeper.ts';
 import { findLauncher } from './launch.ts';
 import { acquireLock } from './lock.ts';
 import { findPostmaster, stopPostmaster, type Postmaster } from './postmaster.ts';
+import { startOf } from './process.ts';
 import { DEMO_DATABASE, STORE_DATABASE, probe } from './provision.ts';
 import { adoptOrStart } from './serve.ts';
 import { socketDirectory } from './socket-directory.ts';
@@ -88,7 +89,7 @@ async function open(home: Home, registration: Registration, log: Log): Promise<E
       await lock.release();
     }
   };
-  const keeper = keepServer(async () => (await findPostmaster(home.data)) !== null, restart, log);
+  const keeper = keepServer(watched(home, server), restart, log);
   let closing: Promise<void> | null = null;
   return {
     storeUrl: new Secret(urlFor(server, secrets, 'patgate_store', STORE_DATABASE)),
@@ -96,6 +97,20 @@ async function open(home: Home, registration: Registration, log: Log): Promise<E
     engineDatabase: DEMO_DATABASE,
     passwordsFile: home.userlist,
     close: () => (closing ??= close(home, registration, keeper)),
+  };
+}
+
+/** Whether a server runs, cheaply as long as it is the one that was found last. */
+function watched(home: Home, first: Postmaster): () => Promise<boolean> {
+  let { pid } = first;
+  let start = startOf(pid);
+  return async () => {
+    if (start !== null && startOf(pid) === start) return true;
+    const found = await findPostmaster(home.data);
+    if (found === null) return false;
+    pid = found.pid;
+    start = startOf(pid);
+    return true;
   };
 }
 

@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 
 /**
@@ -47,20 +48,38 @@ export function isAlive(pid: number): boolean {
   }
 }
 
+/**
+ * Tells one process from a later one with the same number, for those who look again and again: a single read.
+ * @returns null when there is no such process, only its zombie, or no such cheap way to tell on this system
+ */
+export function startOf(pid: number): string | null {
+  if (process.platform !== 'linux') return null;
+  try {
+    return startIn(readFileSync(`/proc/${pid}/stat`, 'utf8'));
+  } catch (error) {
+    if (isGone(error)) return null;
+    throw error;
+  }
+}
+
 async function linuxIdentity(pid: number): Promise<string | null> {
   try {
     const [stat, boot] = await Promise.all([
       readFile(`/proc/${pid}/stat`, 'utf8'),
       readFile('/proc/sys/kernel/random/boot_id', 'utf8'),
     ]);
-    // proc(5): the command, in parentheses, may hold anything; state is the first field after it, starttime the 20th.
-    const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    if (fields[0] === 'Z' || fields[0] === 'X') return null;
-    return `${boot.trim()}/${fields[19] ?? ''}`;
+    const start = startIn(stat);
+    return start === null ? null : `${boot.trim()}/${start}`;
   } catch (error) {
     if (isGone(error)) return null;
     throw error;
   }
+}
+
+/** proc(5): the command, in parentheses, may hold anything; state is the first field after it, starttime the 20th. */
+function startIn(stat: string): string | null {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return fields[0] === 'Z' || fields[0] === 'X' ? null : (fields[19] ?? '');
 }
 
 function isGone(error: unknown): boolean {

@@ -1,12 +1,13 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { Registry, collectDefaultMetrics } from 'prom-client';
+import { Registry } from 'prom-client';
 import { changesOf } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { Embedded } from '../embedded/embedded.ts';
 import { newFingerprintKey } from '../login/throttle.ts';
+import { collectProcessMetrics } from '../observe/process-metrics.ts';
 import { openStore } from '../store/store.ts';
 import { startJobs } from '../tokens/jobs.ts';
 import type { NoticeChannel } from '../tokens/notices.ts';
@@ -79,7 +80,7 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
   const fingerprintKey = newFingerprintKey();
   const group = await createGroup({ settings, services, fingerprintKey, clock, log });
   const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  teardown.add('process metrics', collectProcessMetrics(registry, clock));
   const capacity = createCapacity(settings, clock);
   const shortage = capacity.shortage(config);
   if (shortage !== null) log.warn({ shortage }, 'file descriptors are scarce');

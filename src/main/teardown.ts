@@ -4,14 +4,14 @@ import type { Log } from '../core/log.ts';
 /** What has to be taken down, in the opposite order of how it was put up. */
 export class Teardown {
   readonly #log: Log;
-  readonly #steps: { readonly name: string; readonly run: () => Promise<void> }[] = [];
+  readonly #steps: { readonly name: string; readonly run: () => void | Promise<void> }[] = [];
   #running: Promise<void> | null = null;
 
   constructor(log: Log) {
     this.#log = log;
   }
 
-  add(name: string, run: () => Promise<void>): void {
+  add(name: string, run: () => void | Promise<void>): void {
     this.#steps.push({ name, run });
   }
 

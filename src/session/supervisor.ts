@@ -62,12 +62,13 @@ export class Supervisor {
   readonly #watched = new Map<string, Watched>();
   readonly #byTid = new SessionIndex();
   readonly #byUid = new SessionIndex();
+  /** While there are sessions: without any, nothing wakes the process. */
   #sweep: Timer | null = null;
+  #stopped = false;
   #epoch = 0;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
-    this.#scheduleSweep();
   }
 
   /** Grows with each event. A login that began under an older one is checked again as soon as its session is watched. */
@@ -87,6 +88,7 @@ export class Supervisor {
     this.#byUid.add(principal.uid, session.sid);
     if (principal.token !== null) this.#byTid.add(principal.token.tid, session.sid);
     if (epoch !== this.#epoch) this.#recheck([watched], null);
+    this.#scheduleSweep();
   }
 
   forget(session: LiveSession): void {
@@ -135,6 +137,7 @@ export class Supervisor {
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#sweep?.cancel();
     this.#sweep = null;
   }
@@ -225,7 +228,9 @@ export class Supervisor {
   }
 
   #scheduleSweep(): void {
+    if (this.#sweep !== null || this.#stopped || this.#watched.size === 0) return;
     this.#sweep = this.#options.clock.after(SWEEP_MS, () => {
+      this.#sweep = null;
       this.#sweepOnce();
       this.#scheduleSweep();
     });

@@ -46,6 +46,8 @@ class StoreLiveSessions implements LiveSessions {
   readonly #toAdd = new Set<string>();
   readonly #toDrop = new Set<string>();
   #timer: Timer | null = null;
+  /** When the timer is. */
+  #dueMs = 0;
   #heartbeatDueMs = 0;
   #writing: Promise<void> | null = null;
   #closed = false;
@@ -57,22 +59,42 @@ class StoreLiveSessions implements LiveSessions {
   }
 
   start(): void {
-    this.#timer = this.#clock.after(WRITE_EVERY_MS, () => {
-      void this.flush().finally(() => {
-        if (!this.#closed) this.start();
-      });
-    });
+    this.#writeIn(WRITE_EVERY_MS);
   }
 
   opened(session: LiveSession): void {
     this.#running.set(session.sid, session);
     this.#toAdd.add(session.sid);
+    this.#writeSoon();
   }
 
   closed(sid: string): void {
     this.#running.delete(sid);
     // One that was never written needs no removal.
     if (!this.#toAdd.delete(sid)) this.#toDrop.add(sid);
+    this.#writeSoon();
+  }
+
+  #writeSoon(): void {
+    if (!this.#closed && this.#dueMs > this.#clock.monotonicMs() + WRITE_EVERY_MS) {
+      this.#writeIn(WRITE_EVERY_MS);
+    }
+  }
+
+  #writeIn(delayMs: number): void {
+    this.#timer?.cancel();
+    this.#dueMs = this.#clock.monotonicMs() + delayMs;
+    this.#timer = this.#clock.after(delayMs, () => {
+      void this.flush().finally(() => {
+        if (!this.#closed) this.#writeIn(this.#untilNextMs());
+      });
+    });
+  }
+
+  /** With nothing to write, until the next heartbeat. */
+  #untilNextMs(): number {
+    if (this.#toAdd.size + this.#toDrop.size > 0) return WRITE_EVERY_MS;
+    return Math.max(WRITE_EVERY_MS, this.#heartbeatDueMs - this.#clock.monotonicMs());
   }
 
   async list(query: SessionQuery = {}): Promise<readonly ListedSession[]> {

@@ -1,7 +1,8 @@
-import { collectDefaultMetrics, Registry } from 'prom-client';
+import { Registry } from 'prom-client';
 import { unpackConfig } from '../../config/pack.ts';
 import { systemClock } from '../../core/clock.ts';
 import { Secret } from '../../core/secret.ts';
+import { collectProcessMetrics } from '../../observe/process-metrics.ts';
 import { openStore } from '../../store/store.ts';
 import { createCapacity } from '../life/capacity.ts';
 import { LiveSettings } from '../live-settings.ts';
@@ -83,7 +84,7 @@ class Worker {
     const services = openServices({ store, ...settings.current.login, clock, log });
     teardown.add('services', () => services.close());
     const registry = new Registry();
-    collectDefaultMetrics({ register: registry });
+    teardown.add('process metrics', collectProcessMetrics(registry, clock));
     const embedded =
       order.embedded === null ? null : { ...order.embedded, engineUrl: new Secret(order.embedded.engineUrl) };
     const relay = await createRelaySide({
