@@ -321,6 +321,16 @@ export const SETTINGS = {
     ...http,
     help: 'Address of the web page as people see it, for links and OAuth redirects. Without it: the listener’s own.',
   }),
+  'http.max_connections': setting(type.integer(1, 1_000_000), '500', {
+    ...http,
+    reloadable: true,
+    help: 'Most connections to the HTTP listener at once, and to the metrics listener. For more, the one that has been without a request for longest is closed, or the new one is answered 503.',
+  }),
+  'http.max_connections_per_address': setting(type.integer(1, 1_000_000), '100', {
+    ...http,
+    reloadable: true,
+    help: 'The same from one address. Proxies of http.trusted_proxies are under the limit in all only.',
+  }),
   'http.trusted_proxies': setting(type.networks, '', {
     ...http,
     help: 'Networks of proxies whose X-Forwarded-For is believed.',

@@ -10,6 +10,7 @@ import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { RequestError } from '../core/errors.ts';
 import { isLoopback } from '../core/address.ts';
+import { guardConnections, type ConnectionGuard } from './connections.ts';
 import type { ErrorAnswer } from './facade.ts';
 
 /** The part of a Hono application that a listener needs. */
@@ -19,11 +20,21 @@ export interface FetchApp {
   readonly screen?: (incoming: IncomingMessage) => ErrorAnswer | null;
 }
 
+export interface HttpAddress {
+  readonly host: string;
+  readonly port: number;
+  readonly fd?: number;
+}
+
 export interface HttpListenOptions {
-  /** Port 0 picks a free one. */
-  readonly listen: { readonly host: string; readonly port: number };
+  /** Port 0 picks a free one. `fd` is an inherited listening socket, in place of both; the host still decides about TLS. */
+  readonly listen: HttpAddress;
+  /** Who is let in; left out: everybody. */
+  readonly guard?: ConnectionGuard;
   /** Certificate and key; may be left out on loopback only. */
   readonly tls?: SecureContextOptions;
+  /** Other limits than the usual ones. */
+  readonly limits?: Partial<typeof SERVER_LIMITS>;
   /** How long `close` waits for answers that are being written. */
   readonly closeGraceMs?: number;
 }
@@ -38,15 +49,18 @@ export interface HttpListener {
   readonly close: () => Promise<void>;
 }
 
-/** Slow senders of headers and bodies are cut off, so that they can not hold sockets for ever. */
-const LIMITS = {
+/** Slow senders of headers and bodies, and who reads no answer, are cut off, so that they can not hold sockets for ever. */
+export const SERVER_LIMITS = {
   headersTimeout: 10_000,
   requestTimeout: 30_000,
   keepAliveTimeout: 15_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16 * 1024,
-} as const;
+};
 
+/** No answer takes longer to begin, or to go on when it is read. */
+export const SILENCE_MS = 60_000;
+const HANDSHAKE_MS = 10_000;
 const CLOSE_GRACE_MS = 5_000;
 
 interface Listening {
@@ -54,7 +68,8 @@ interface Listening {
   readonly setTls: (options: SecureContextOptions) => void;
 }
 
-function makeServer(app: FetchApp, tls: SecureContextOptions | undefined): Listening {
+function makeServer(app: FetchApp, { tls, limits }: Pick<HttpListenOptions, 'tls' | 'limits'>): Listening {
+  const serverLimits = { ...SERVER_LIMITS, ...limits };
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
   });
@@ -64,16 +79,17 @@ function makeServer(app: FetchApp, tls: SecureContextOptions | undefined): Liste
     else outgoing.writeHead(refusal.status, refusal.headers).end(refusal.body ?? undefined);
   };
   if (tls === undefined) {
-    return { server: createHttpServer(LIMITS, handle), setTls: () => undefined };
+    return { server: createHttpServer(serverLimits, handle), setTls: () => undefined };
   }
-  const server = createHttpsServer({ ...LIMITS, minVersion: 'TLSv1.2', ...tls }, handle);
+  const withTls = { ...serverLimits, handshakeTimeout: HANDSHAKE_MS, minVersion: 'TLSv1.2' } as const;
+  const server = createHttpsServer({ ...withTls, ...tls }, handle);
   return { server, setTls: (next) => server.setSecureContext({ minVersion: 'TLSv1.2', ...next }) };
 }
 
-function listening(server: Server, { host, port }: HttpListenOptions['listen']): Promise<AddressInfo> {
+function listening(server: Server, { host, port, fd }: HttpAddress): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port }, () => {
+    server.listen(fd === undefined ? { host, port } : { fd }, () => {
       server.off('error', reject);
       resolve(server.address() as AddressInfo);
     });
@@ -93,24 +109,42 @@ function closed(server: Server, graceMs: number): Promise<void> {
 
 /**
  * Serves `app` on one address, by TLS when a certificate is given.
+ * @throws the listen error
  * @throws RequestError `config.invalid` for an address that others can reach without TLS: bearer tokens would cross the
  *   network in the clear (RFC 6750, section 5.3)
  */
 export async function startHttp(app: FetchApp, options: HttpListenOptions): Promise<HttpListener> {
   const { listen, tls } = options;
-  if (tls === undefined && !isLoopback(listen.host)) {
-    throw new RequestError(
-      'config.invalid',
-      `HTTP on ${listen.host} needs a certificate: it is not a loopback address.`,
-    );
-  }
-  const { server, setTls } = makeServer(app, tls);
-  const { port } = await listening(server, listen);
-  const host = isIPv6(listen.host) ? `[${listen.host}]` : listen.host;
+  if (tls === undefined) checkLoopback(listen.host);
+  const { server, setTls } = makeServer(app, options);
+  server.setTimeout(SILENCE_MS);
+  if (options.guard !== undefined) guardConnections(server, tls !== undefined, options.guard);
+  const { port, address } = await listening(server, listen);
+  if (listen.fd !== undefined && tls === undefined) checkInherited(server, address);
+  const at = listen.fd === undefined ? listen.host : address;
+  const host = isIPv6(at) ? `[${at}]` : at;
   return {
     url: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     port,
     setTls,
     close: () => closed(server, options.closeGraceMs ?? CLOSE_GRACE_MS),
   };
+}
+
+function checkLoopback(host: string): void {
+  if (isLoopback(host)) return;
+  throw new RequestError(
+    'config.invalid',
+    `HTTP on ${host} needs a certificate: it is not a loopback address.`,
+  );
+}
+
+/** Where an inherited socket is, is known only when it is in use. */
+function checkInherited(server: Server, address: string): void {
+  try {
+    checkLoopback(address);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
 }

@@ -5,19 +5,28 @@ import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { networkList } from '../core/networks.ts';
+import { addressIn, networkList } from '../core/networks.ts';
 import { createHttpApp } from '../http/app.ts';
 import type { Readiness } from '../http/health.ts';
-import { startHttp } from '../http/listen.ts';
+import { guardConnections, type ConnectionGuard } from '../http/connections.ts';
+import { SERVER_LIMITS, startHttp, type HttpAddress } from '../http/listen.ts';
 import type { SignInProvider } from '../http/web/sign-in-provider.ts';
 import { isLoopback } from '../core/address.ts';
 import { startMetrics } from '../observe/metrics-server.ts';
 import type { CertificateFiles } from './ground.ts';
+import type { Capacity } from './life/capacity.ts';
+import type { InheritedSockets } from './life/inherited-sockets.ts';
+import type { LiveSettings } from './live-settings.ts';
+import { rememberedNetworks } from './remembered-networks.ts';
 import { packageVersion } from '../core/package-version.ts';
 import type { Services } from './services.ts';
 
 export interface HttpSideOptions {
   readonly config: Config;
+  readonly settings: LiveSettings;
+  readonly capacity: Capacity;
+  /** Listening sockets that the service manager opened. */
+  readonly inherited: Pick<InheritedSockets, 'http' | 'metrics'>;
   readonly services: Services;
   readonly guard: GuessGuard;
   readonly registry: Registry;
@@ -42,13 +51,20 @@ export interface HttpSide {
 }
 
 export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide> {
-  const { config, registry, metrics: text } = options;
+  const { config, registry, metrics: text, inherited } = options;
   const trusted = { caFile: options.tls?.caFile ?? null };
-  const http = config.listen.http === null ? null : await listenHttp(options, config.listen.http, trusted);
+  const at = withSocket(config.listen.http, inherited.http);
+  const http = at === null ? null : await listenHttp(options, at, trusted);
+  const metricsAt = withSocket(config.listen.metrics, inherited.metrics);
+  const source = { contentType: registry.contentType, metrics: text };
   const metrics =
-    config.listen.metrics === null
+    metricsAt === null
       ? null
-      : await startMetrics({ contentType: registry.contentType, metrics: text }, config.listen.metrics);
+      : await startMetrics(source, {
+          listen: metricsAt,
+          limits: SERVER_LIMITS,
+          guard: (server) => guardConnections(server, false, connectionGuard(options, 'metrics')),
+        });
   return {
     url: http?.url ?? null,
     metricsUrl: metrics?.url ?? null,
@@ -67,10 +83,11 @@ export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide>
 }
 
 async function listenHttp(
-  { config, services, guard, registry, freeChecks, tls, postgres, clock, log }: HttpSideOptions,
-  listen: { readonly host: string; readonly port: number },
+  options: HttpSideOptions,
+  listen: HttpAddress,
   trusted: { readonly caFile: string | null },
 ): ReturnType<typeof startHttp> {
+  const { config, services, guard, registry, freeChecks, tls, postgres, clock, log } = options;
   const installation = await services.store.db
     .selectFrom('users')
     .select(({ fn }) => fn.min('created_at').as('first'))
@@ -100,7 +117,38 @@ async function listenHttp(
     provider: await providerOf(config),
   });
   const wanted = !isLoopback(listen.host);
-  return startHttp(app, { listen, ...(wanted && tls !== null && { tls: readPair(tls) }) });
+  return startHttp(app, {
+    listen,
+    guard: connectionGuard(options, 'http'),
+    ...(wanted && tls !== null && { tls: readPair(tls) }),
+  });
+}
+
+const ANYWHERE_HERE = { host: '127.0.0.1', port: 0 };
+
+/** An inherited socket counts, whatever the setting says of the address. */
+function withSocket(address: HttpAddress | null, fd: number | undefined): HttpAddress | null {
+  return fd === undefined ? address : { ...(address ?? ANYWHERE_HERE), fd };
+}
+
+function connectionGuard(
+  { settings, capacity, clock }: HttpSideOptions,
+  listener: 'http' | 'metrics',
+): ConnectionGuard {
+  const proxies = rememberedNetworks();
+  return {
+    limits: () => ({
+      max: capacity.maxHttpConnections(),
+      maxPerAddress: settings.current.http.maxConnectionsPerAddress,
+    }),
+    isProxy(address) {
+      const list = proxies(settings.current.http.trustedProxies);
+      return list !== null && addressIn(address, list);
+    },
+    hasRoom: (socket) => capacity.room(socket) !== 'none',
+    refused: (reason) => capacity.refused(listener, reason),
+    clock,
+  };
 }
 
 async function providerOf({ oauth }: Config): Promise<SignInProvider | null> {

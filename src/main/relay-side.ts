@@ -4,7 +4,6 @@ import type { Registry } from 'prom-client';
 import type { Clock } from '../core/clock.ts';
 import { fatal, GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import { networkList } from '../core/networks.ts';
 import type { Config } from '../config/config.ts';
 import { login } from '../login/login.ts';
 import { createOauthVerifier, type OauthVerifier } from '../login/oauth-verifier.ts';
@@ -16,6 +15,7 @@ import { cancelForwarded, cancelHere, type CancelDeps, type CancelKey } from '..
 import { Deadlines } from '../session/deadline.ts';
 import { draining } from '../session/endings.ts';
 import { createJournal } from '../session/journal.ts';
+import type { PendingPlace } from '../session/pending.ts';
 import { SessionRegistry } from '../session/registry.ts';
 import { runSession, type SessionDeps } from '../session/run.ts';
 import { Supervisor } from '../session/supervisor.ts';
@@ -31,6 +31,7 @@ import type { CertificateFiles, Ground } from './ground.ts';
 import type { Group } from './group.ts';
 import type { Capacity } from './life/capacity.ts';
 import type { LiveSettings } from './live-settings.ts';
+import { rememberedNetworks } from './remembered-networks.ts';
 import { expiryNotice } from './notice.ts';
 import type { Services } from './services.ts';
 
@@ -48,8 +49,8 @@ export interface RelaySideOptions {
 /** All that carries SQL sessions in one process, from the accepted connection to the engine. */
 export interface RelaySide {
   readonly liveSessions: number;
-  /** Runs one connection to its end. @param settled called once its login is settled */
-  accept(socket: Socket, settled: () => void): Promise<unknown>;
+  /** Runs one connection to its end. */
+  accept(socket: Socket, place: Pick<PendingPlace, 'settled' | 'comesFrom'>): Promise<unknown>;
   /** @returns whether the key is that of a session here, which has then been cancelled */
   cancel(key: CancelKey): Promise<boolean>;
   /**
@@ -134,7 +135,10 @@ function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => v
     get liveSessions() {
       return registry.size;
     },
-    accept: (socket, settled) => runSession(socket, settled, deps),
+    accept(socket, place) {
+      const scarce = options.capacity.room(socket) !== 'enough';
+      return runSession(socket, place, scarce ? { ...deps, login: refuseForDescriptors } : deps);
+    },
     cancel: (key) => cancelHere(key, parts.cancelDeps),
     async prepare(next, certificates) {
       const [useCertificate, useEngines] = await Promise.all([
@@ -177,11 +181,9 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   const common = { credentials, hasher, method, tokenUsers, throttle, clock, grace };
   const loginDeps = { ...common, ...oauthOf(settings, clock) };
   const turns = new Turns(clock);
-  const trustedProxies = remembered((networks: readonly string[]) =>
-    networks.length === 0 ? null : networkList(networks),
-  );
+  const trustedProxies = rememberedNetworks();
   return {
-    admit: (socket, deadline) => {
+    admit: (socket, deadline, onClient) => {
       const { listen, tls: tlsSettings, login: loginSettings } = settings.current;
       return admit(socket, {
         tls,
@@ -193,6 +195,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
         turns,
         clock,
         log,
+        onClient,
         onRefused: (refusal) => journal.refusedAtTheDoor(refusal),
       });
     },
@@ -234,6 +237,17 @@ function inTurns(admitted: Admitted, turns: Turns): LoginClient {
   return { ...admitted, reader: { next } };
 }
 
+/** Who comes while descriptors are scarce is told so, as if all sessions were taken: what is left is for those who are in. */
+function refuseForDescriptors(): Promise<never> {
+  return Promise.reject(
+    new GatewayError(
+      'session.too_many',
+      'limit reached: file descriptors of this process',
+      fatal('53300', 'sorry, too many clients already'),
+    ),
+  );
+}
+
 function shuttingDown(): GatewayError {
   return new GatewayError(
     'session.draining',
@@ -247,15 +261,4 @@ function oauthOf(settings: LiveSettings, clock: Clock): { readonly oauth?: Oauth
   const { issuer, audience, jwksUrl, userClaim, scopes } = settings.current.oauth;
   if (issuer === null || audience === null) return {};
   return { oauth: createOauthVerifier({ issuer, audience, jwksUrl, userClaim, scopes }, clock) };
-}
-
-/** Answers from memory as long as it is asked the same. */
-function remembered<Question, Answer>(
-  answer: (question: Question) => Answer,
-): (question: Question) => Answer {
-  let last: { readonly question: Question; readonly answer: Answer } | null = null;
-  return (question) => {
-    if (last?.question !== question) last = { question, answer: answer(question) };
-    return last.answer;
-  };
 }

@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Embedded } from '../embedded/embedded.ts';
+import type { InheritedSockets } from './life/inherited-sockets.ts';
 import { createServiceManager } from './life/service-manager.ts';
 import type { OpenLog } from './open-log.ts';
 import { connectionRecipes } from './recipes.ts';
@@ -14,6 +15,7 @@ export interface RunOptions {
   readonly opened: OpenLog;
   /** The embedded PostgreSQL, whose start has begun. */
   readonly embedded: Promise<Embedded | null>;
+  readonly inherited: InheritedSockets;
   /** Gets the connection recipes once the gateway is ready. */
   readonly announce: (text: string) => void;
   /** Reads the configuration again, from where it came from. */
@@ -28,10 +30,10 @@ const EXIT_BY_SECOND_SIGNAL = 130;
  * change live.
  */
 export async function runUntilStopped(config: Config, options: RunOptions): Promise<void> {
-  const { opened, embedded, readyFile } = options;
+  const { opened, embedded, inherited, readyFile } = options;
   const { log } = opened;
   const stop = stopSignals(log);
-  const serving = await serve(config, { readyFile, embedded, log });
+  const serving = await serve(config, { readyFile, embedded, inherited, log });
   const manager = createServiceManager({ environment: process.env, clock: systemClock, log });
   const { host, port } = serving.info.postgres;
   const status = `ready on ${host}:${port}`;

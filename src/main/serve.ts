@@ -18,6 +18,7 @@ import { certificateFiles, prepareGround, type Ground } from './ground.ts';
 import { createGroup } from './group.ts';
 import type { HttpSide } from './http-side.ts';
 import { createCapacity } from './life/capacity.ts';
+import type { InheritedSockets } from './life/inherited-sockets.ts';
 import { LiveSettings } from './live-settings.ts';
 import { removeReadyFile, writeReadyFile, type ReadyInfo } from './ready-file.ts';
 import { openServices, type Services } from './services.ts';
@@ -29,6 +30,8 @@ export interface ServeOptions {
   readonly readyFile: string | null;
   /** The embedded PostgreSQL when its start has begun; begun here when left out. */
   readonly embedded?: Promise<Embedded | null>;
+  /** Listening sockets that the service manager opened. */
+  readonly inherited?: InheritedSockets;
   readonly log: Log;
 }
 
@@ -68,7 +71,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
 }
 
 async function start(config: Config, options: ServeOptions, teardown: Teardown): Promise<Serving> {
-  const { readyFile, log } = options;
+  const { readyFile, log, inherited = {} } = options;
   const clock = systemClock;
   const settings = new LiveSettings(config);
   // A third of all code: read while the embedded PostgreSQL starts.
@@ -81,10 +84,12 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
   const group = await createGroup({ settings, services, fingerprintKey, clock, log });
   const registry = new Registry();
   teardown.add('process metrics', collectProcessMetrics(registry, clock));
-  const capacity = createCapacity(settings, clock);
+  const capacity = createCapacity({ settings, registry, clock, log });
+  teardown.add('capacity', () => capacity.close());
   const shortage = capacity.shortage(config);
   if (shortage !== null) log.warn({ shortage }, 'file descriptors are scarce');
-  const sqlOptions = { settings, ground, services, group, capacity, registry, clock, log };
+  const forSql = inherited.postgres === undefined ? {} : { inherited: inherited.postgres };
+  const sqlOptions = { settings, ground, services, group, capacity, registry, clock, log, ...forSql };
   const count = config.workers;
   const sql = await (count === 1
     ? serveHere(sqlOptions)
@@ -100,6 +105,9 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
   const { startHttpSide } = await httpSide;
   const http = await startHttpSide({
     config,
+    settings,
+    capacity,
+    inherited,
     services,
     guard: group.throttle,
     registry,

@@ -2,11 +2,13 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { addressIn } from '../core/networks.ts';
 import { listen, type Listener, type ListenerOptions } from '../session/listener.ts';
 import type { CertificateFiles, Ground } from './ground.ts';
 import type { Group } from './group.ts';
 import type { Capacity } from './life/capacity.ts';
 import type { LiveSettings } from './live-settings.ts';
+import { rememberedNetworks } from './remembered-networks.ts';
 import { createRelaySide } from './relay-side.ts';
 import type { Services } from './services.ts';
 
@@ -17,6 +19,8 @@ export interface SqlSideOptions {
   readonly group: Group;
   readonly capacity: Capacity;
   readonly registry: Registry;
+  /** A listening socket for SQL clients that the service manager opened. */
+  readonly inherited?: number;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -46,17 +50,16 @@ const BACKLOG = 4096;
 
 /** Everything in this process. @throws GatewayError or RequestError config.invalid; the listen error */
 export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
-  const { settings, registry } = options;
+  const { registry } = options;
   const relay = await createRelaySide(options);
-  const listener = await openListener(options, (socket, place) =>
-    relay.accept(socket, () => place.settled()),
-  ).catch(async (error: unknown) => {
-    await relay.close();
-    throw error;
-  });
+  const listener = await openListener(options, (socket, place) => relay.accept(socket, place)).catch(
+    async (error: unknown) => {
+      await relay.close();
+      throw error;
+    },
+  );
   return {
-    host: settings.current.listen.postgres.host,
-    port: listener.address.port,
+    ...hostAndPort(options, listener),
     get serving() {
       return listener.accepting;
     },
@@ -77,14 +80,28 @@ export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
 
 /** @throws the listen error */
 export function openListener(
-  { settings, capacity, clock, log }: Pick<SqlSideOptions, 'settings' | 'capacity' | 'clock' | 'log'>,
+  {
+    settings,
+    inherited,
+    capacity,
+    clock,
+    log,
+  }: Pick<SqlSideOptions, 'settings' | 'inherited' | 'capacity' | 'clock' | 'log'>,
   run: ListenerOptions['run'],
 ): Promise<Listener> {
   const { postgres, keepalive } = settings.current.listen;
+  const proxies = rememberedNetworks();
   return listen({
     host: postgres.host,
     port: postgres.port,
     keepAliveMs: keepalive,
+    ...(inherited !== undefined && { fd: inherited }),
+    isProxy(address) {
+      const list = proxies(settings.current.listen.proxyProtocolFrom);
+      return list !== null && addressIn(address, list);
+    },
+    hasRoom: (socket) => capacity.room(socket) !== 'none',
+    refused: (reason) => capacity.refused('postgres', reason),
     backlog: BACKLOG,
     limits() {
       const { maxPendingPerAddress } = settings.current.login;
@@ -94,4 +111,13 @@ export function openListener(
     clock,
     log,
   });
+}
+
+/** Where SQL clients are heard. An inherited socket is where it is; else the host is told as it was configured. */
+export function hostAndPort(
+  { settings, inherited }: Pick<SqlSideOptions, 'settings' | 'inherited'>,
+  { address }: Listener,
+): { readonly host: string; readonly port: number } {
+  const host = inherited === undefined ? settings.current.listen.postgres.host : address.address;
+  return { host, port: address.port };
 }

@@ -1,4 +1,10 @@
-import { createServer } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type Server,
+  type ServerOptions,
+  type ServerResponse,
+} from 'node:http';
 import { isIPv6, type AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 
@@ -12,32 +18,37 @@ export interface MetricsListener {
 /** Where the text comes from: a registry, or several put together. */
 export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
 
+export interface MetricsListenOptions {
+  /** Port 0 picks a free one. `fd` is an inherited listening socket, in place of both. */
+  readonly listen: { readonly host: string; readonly port: number; readonly fd?: number };
+  /** Time limits and sizes. */
+  readonly limits?: ServerOptions;
+  /** Keeps connections within limits. */
+  readonly guard?: (server: Server) => void;
+}
+
 /**
  * Serves `GET /metrics` in Prometheus' text format on a listener of its own, so that it can be bound where only the
  * scraper reaches it. Nothing secret is in there, and nothing else is served.
  */
 export async function startMetrics(
   source: MetricsSource,
-  listen: { readonly host: string; readonly port: number },
+  { listen, limits = {}, guard }: MetricsListenOptions,
 ): Promise<MetricsListener> {
-  const server = createServer((incoming, outgoing) => {
-    incoming.resume();
-    if (incoming.url !== '/metrics' || (incoming.method !== 'GET' && incoming.method !== 'HEAD')) {
-      outgoing.writeHead(404).end();
-      return;
-    }
-    source.metrics().then(
-      (text) => outgoing.writeHead(200, { 'content-type': source.contentType }).end(text),
-      () => outgoing.writeHead(500).end(),
-    );
-  });
+  const server = createServer(limits, (incoming, outgoing) => answer(source, incoming, outgoing));
+  guard?.(server);
+  const { host, port: wanted, fd } = listen;
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: listen.host, port: listen.port }, resolve);
+    server.listen(fd === undefined ? { host, port: wanted } : { fd }, () => {
+      server.off('error', reject);
+      resolve();
+    });
   });
-  const { port } = server.address() as AddressInfo;
+  const { port, address } = server.address() as AddressInfo;
+  const at = fd === undefined ? host : address;
   return {
-    url: `http://${isIPv6(listen.host) ? `[${listen.host}]` : listen.host}:${port}`,
+    url: `http://${isIPv6(at) ? `[${at}]` : at}:${port}`,
     port,
     close: () =>
       new Promise((resolve) => {
@@ -45,4 +56,21 @@ export async function startMetrics(
         server.closeAllConnections();
       }),
   };
+}
+
+function answer(source: MetricsSource, incoming: IncomingMessage, outgoing: ServerResponse): void {
+  const { url, method, headers } = incoming;
+  if (headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0) {
+    // Nothing here takes a body, so none is read.
+    outgoing.writeHead(413, { connection: 'close' }).end();
+    return;
+  }
+  if (url !== '/metrics' || (method !== 'GET' && method !== 'HEAD')) {
+    outgoing.writeHead(404).end();
+    return;
+  }
+  source.metrics().then(
+    (text) => outgoing.writeHead(200, { 'content-type': source.contentType }).end(text),
+    () => outgoing.writeHead(500).end(),
+  );
 }

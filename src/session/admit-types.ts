@@ -74,6 +74,8 @@ export interface AdmitOptions {
   readonly turns: Turns;
   readonly clock: Clock;
   readonly log: Log;
+  /** Called with the client's address when a PROXY header has told it. */
+  readonly onClient?: (address: string) => void;
   /** Called for each client that was sent away; not for those who left without a word. */
   readonly onRefused?: (refusal: Refusal) => void;
 }

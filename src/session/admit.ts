@@ -59,6 +59,7 @@ async function open(attempt: Attempt): Promise<Admitted | CancelAsked> {
   const { trustedProxies } = options;
   if (trustedProxies !== null && addressIn(attempt.peer.address, trustedProxies)) {
     attempt.peer = await readProxyHeader(opening, attempt.peer);
+    if (attempt.peer.proxied) options.onClient?.(attempt.peer.address);
   }
   const head = await opening.read(4);
   if (head.readUInt8(0) !== TLS_HANDSHAKE) return openInTheClear(attempt, head);

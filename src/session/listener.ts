@@ -2,6 +2,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Clock } from '../core/clock.ts';
+import { connectionPeer } from './peer.ts';
 import { PendingConnections, type PendingLimits, type PendingPlace } from './pending.ts';
 
 const DEFAULT_KEEP_ALIVE_MS = 60_000;
@@ -10,6 +11,14 @@ export interface ListenerOptions {
   readonly host: string;
   /** 0 picks a free one. */
   readonly port: number;
+  /** An inherited listening socket, in place of host and port. */
+  readonly fd?: number;
+  /** Who will say in a PROXY header whom it speaks for. */
+  readonly isProxy: (address: string) => boolean;
+  /** Whether file descriptors are left for a connection. */
+  readonly hasRoom: (socket: Socket) => boolean;
+  /** Counts those who are closed without an answer. */
+  readonly refused: (reason: 'descriptors' | 'pending') => void;
   /** Asked for each connection; for those above, the oldest that has not logged in is closed, or they are themselves. */
   readonly limits: () => PendingLimits;
   readonly backlog: number;
@@ -45,9 +54,15 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
   server.on('connection', (socket) => {
     // Attached before anything is read: a reset during the handshake is an event, never a crash.
     socket.on('error', (error) => log.debug({ error: describeError(error) }, 'client connection broke'));
-    const address = socket.remoteAddress ?? '';
-    const place = pending.take(address);
+    if (!options.hasRoom(socket)) {
+      options.refused('descriptors');
+      socket.destroy();
+      return;
+    }
+    const { address } = connectionPeer(socket);
+    const place = pending.take(options.isProxy(address) ? null : address);
     if (place === null) {
+      options.refused('pending');
       log.debug({ address, pending: pending.total }, 'too many connections that have not logged in');
       socket.destroy();
       return;
@@ -77,7 +92,8 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
 function listening(server: Server, options: ListenerOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: options.host, port: options.port, backlog: options.backlog }, () => {
+    const { host, port, fd, backlog } = options;
+    server.listen(fd === undefined ? { host, port, backlog } : { fd, backlog }, () => {
       server.off('error', reject);
       server.on('error', (error) => options.log.error({ error: describeError(error) }, 'cannot accept'));
       resolve();

@@ -15,6 +15,7 @@ import { engineLost } from './endings.ts';
 import { greeting, newCancelSecret } from './greet.ts';
 import type { Attempt, Journal } from './journal.ts';
 import { refuse } from './refuse.ts';
+import type { PendingPlace } from './pending.ts';
 import { placesOf, type Places, type SessionLimits } from './places.ts';
 import type { LiveSession, SessionRegistry } from './registry.ts';
 import { relay, type RelayEnd } from './relay.ts';
@@ -22,7 +23,12 @@ import type { Supervisor } from './supervisor.ts';
 import type { Turns } from './turns.ts';
 
 export interface SessionDeps {
-  readonly admit: (socket: Socket, deadline: Deadline) => Promise<Admitted | CancelAsked | null>;
+  /** @param onClient hears the client's address when a balancer tells it */
+  readonly admit: (
+    socket: Socket,
+    deadline: Deadline,
+    onClient: (address: string) => void,
+  ) => Promise<Admitted | CancelAsked | null>;
   readonly cancel: (asked: CancelAsked) => Promise<void>;
   readonly login: (admitted: Admitted) => Promise<LoginOutcome>;
   readonly route: (principal: Principal, startup: StartupMessage) => Route;
@@ -47,24 +53,24 @@ const NO_NOTICE = Buffer.alloc(0);
 
 /**
  * One connection from its first byte to its last.
- * @param settled called once the login is done and a session runs
+ * @param place among those that have not logged in; settled once the login is done and a session runs
  * @returns how the session ended, or null when there never was one (a cancel request, a refusal, a port scan)
  */
 export async function runSession(
   socket: Socket,
-  settled: () => void,
+  place: Pick<PendingPlace, 'settled' | 'comesFrom'>,
   deps: SessionDeps,
 ): Promise<RelayEnd | null> {
   const deadline = deps.newDeadline();
   try {
-    const admitted = await deps.admit(socket, deadline);
+    const admitted = await deps.admit(socket, deadline, (address) => place.comesFrom(address));
     if (admitted === null) return null;
     if (admitted.kind === 'cancel') {
       await deps.cancel(admitted);
       admitted.close();
       return null;
     }
-    return await serveClient(admitted, { deadline, settled }, deps);
+    return await serveClient(admitted, { deadline, settled: () => place.settled() }, deps);
   } finally {
     deadline.clear();
   }

@@ -95,7 +95,7 @@ test('a limit on file descriptors is told at the start, and refuses sessions pol
       expect.objectContaining({
         level: 'warn',
         msg: 'file descriptors are scarce',
-        shortage: expect.stringContaining('The limit is 400: enough for 43 sessions') as string,
+        shortage: expect.stringContaining('The limit is 400: enough for 18 sessions') as string,
       }) as object,
     );
     const ada = await gateway.addUser('ada');
@@ -112,9 +112,9 @@ test('a limit on file descriptors is told at the start, and refuses sessions pol
       outcomes.push(...(await Promise.all(Array.from({ length: 20 }, open))));
     }
     const opened = outcomes.filter((outcome) => typeof outcome !== 'string');
-    expect(opened.length).toBe(43);
+    expect(opened.length).toBe(18);
     expect(outcomes.filter((outcome) => typeof outcome === 'string')).toEqual(
-      Array<string>(17).fill('53300'),
+      Array<string>(42).fill('53300'),
     );
     for (const client of opened) expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
     await opened[0]?.end();

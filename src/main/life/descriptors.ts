@@ -1,5 +1,3 @@
-import { readFileSync } from 'node:fs';
-
 /** What takes file descriptors besides sessions. */
 export interface DescriptorNeeds {
   readonly maxSessions: number;
@@ -9,6 +7,8 @@ export interface DescriptorNeeds {
   readonly maxIdle: number;
   /** Connections to the store. */
   readonly storePool: number;
+  /** Connections to each of the HTTP listeners. */
+  readonly http: number;
 }
 
 /** How far a limit on file descriptors reaches. */
@@ -17,25 +17,24 @@ export interface DescriptorBudget {
   readonly sessions: number;
   /** As many connections whose login is not settled. */
   readonly pending: number;
+  /** As many connections to each HTTP listener. */
+  readonly http: number;
 }
 
 /** A client's connection and the engine's. */
 const PER_SESSION = 2;
-/** Logs, files read now and then, HTTP, and whatever Node opens for itself. */
+/** Page and APIs, metrics. */
+const HTTP_LISTENERS = 2;
+/** Logs, files read now and then, and whatever Node opens for itself. */
 const OWN = 64;
 
 /**
- * Soft limit of this process, which Node raises to the hard limit when it starts.
- * @returns null where the system does not tell
+ * @param text of /proc/PID/limits
+ * @returns the soft limit, which Node raises to the hard limit when it starts; null when the text does not tell
  */
-export function descriptorLimit(file = '/proc/self/limits'): number | null {
-  try {
-    const soft = /^Max open files\s+(\S+)/m.exec(readFileSync(file, 'utf8'))?.[1];
-    return soft === undefined || soft === 'unlimited' ? null : Number(soft);
-  } catch {
-    // Not Linux, or no /proc: nothing is known, so nothing is limited.
-    return null;
-  }
+export function limitIn(text: string): number | null {
+  const soft = /^Max open files\s+(\d+)/m.exec(text)?.[1];
+  return soft === undefined ? null : Number(soft);
 }
 
 /** @param limit of each process @param workers over how many processes sessions are spread */
@@ -43,20 +42,24 @@ export function descriptorBudget(limit: number, needs: DescriptorNeeds, workers:
   // Of a small limit, half is for sessions.
   const pending = Math.max(1, Math.min(needs.maxPending, Math.floor(limit / 4)));
   const idle = Math.min(needs.maxIdle, Math.floor(limit / 8));
-  const left = limit - pending - idle - needs.storePool - OWN;
-  return { sessions: Math.max(1, Math.floor(left / PER_SESSION)) * workers, pending };
+  const http = Math.max(1, Math.min(needs.http, Math.floor(limit / 16)));
+  // With workers, their parent serves HTTP, and nothing else.
+  const forHttp = workers > 1 ? 0 : HTTP_LISTENERS * http;
+  const left = limit - pending - idle - needs.storePool - forHttp - OWN;
+  return { sessions: Math.max(1, Math.floor(left / PER_SESSION)) * workers, pending, http };
 }
 
 /** @returns the arithmetic, for people; null when there is room for all sessions that were asked for */
 export function descriptorShortage(limit: number, needs: DescriptorNeeds, workers: number): string | null {
-  const { maxSessions, maxPending, maxIdle, storePool } = needs;
+  const { maxSessions, maxPending, maxIdle, storePool, http } = needs;
   const { sessions } = descriptorBudget(limit, needs, workers);
   if (maxSessions <= sessions) return null;
   const own = PER_SESSION * Math.ceil(maxSessions / workers);
+  const forHttp = workers > 1 ? 0 : HTTP_LISTENERS * http;
   return (
-    `sessions.max = ${maxSessions} needs ${own + maxPending + maxIdle + storePool + OWN} file descriptors` +
+    `sessions.max = ${maxSessions} needs ${own + maxPending + maxIdle + storePool + forHttp + OWN} file descriptors` +
     `${workers > 1 ? ' in each worker' : ''} (${PER_SESSION} for each session, ${maxPending} for logins under way, ` +
-    `${maxIdle} for idle engine sessions, ${storePool} for the store, ${OWN} for the rest). The limit is ${limit}: enough for ` +
+    `${maxIdle} for idle engine sessions, ${storePool} for the store, ${forHttp} for HTTP, ${OWN} for the rest). The limit is ${limit}: enough for ` +
     `${sessions} sessions, and more are refused. Raise it (LimitNOFILE=, ulimit -n) or lower sessions.max`
   );
 }

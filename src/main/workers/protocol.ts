@@ -69,6 +69,8 @@ export interface ParentSide extends Side {
     readonly guess: { readonly ticket: number; readonly outcome: GuessOutcome };
     readonly release: number;
     readonly settled: number;
+    /** A balancer told whose connection it is. */
+    readonly client: { readonly number: number; readonly address: string };
     readonly closed: number;
   };
 }

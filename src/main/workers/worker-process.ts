@@ -4,7 +4,7 @@ import { systemClock } from '../../core/clock.ts';
 import { Secret } from '../../core/secret.ts';
 import { collectProcessMetrics } from '../../observe/process-metrics.ts';
 import { openStore } from '../../store/store.ts';
-import { createCapacity } from '../life/capacity.ts';
+import { createCapacity, type Capacity } from '../life/capacity.ts';
 import { LiveSettings } from '../live-settings.ts';
 import { openLog, type OpenLog } from '../open-log.ts';
 import { createRelaySide, type RelaySide } from '../relay-side.ts';
@@ -52,6 +52,7 @@ interface Running {
   readonly relay: RelaySide;
   readonly registry: Registry;
   readonly opened: OpenLog;
+  readonly capacity: Capacity;
   readonly teardown: Teardown;
 }
 
@@ -85,6 +86,8 @@ class Worker {
     teardown.add('services', () => services.close());
     const registry = new Registry();
     teardown.add('process metrics', collectProcessMetrics(registry, clock));
+    const capacity = createCapacity({ settings, registry, clock, log });
+    teardown.add('capacity', () => capacity.close());
     const embedded =
       order.embedded === null ? null : { ...order.embedded, engineUrl: new Secret(order.embedded.engineUrl) };
     const relay = await createRelaySide({
@@ -92,13 +95,13 @@ class Worker {
       ground: { embedded, tls: order.certificates },
       services,
       group: remoteGroup(channel, order.fingerprintKey),
-      capacity: createCapacity(settings, clock),
+      capacity,
       registry,
       clock,
       log,
     });
     teardown.add('sessions', () => relay.close());
-    this.#running = { settings, relay, registry, opened, teardown };
+    this.#running = { settings, relay, registry, opened, capacity, teardown };
     return null;
   }
 
@@ -107,13 +110,21 @@ class Worker {
     socket: Parameters<RelaySide['accept']>[0],
     channel: Channel<WorkerSide, ParentSide>,
   ): Promise<void> {
-    const { relay, opened } = this.running;
+    const { relay, opened, capacity } = this.running;
     socket.on('error', (error) => opened.log.debug({ error: error.message }, 'client connection broke'));
     try {
+      if (capacity.room(socket) === 'none') {
+        capacity.refused('postgres', 'descriptors');
+        socket.destroy();
+        return;
+      }
       this.#pending.set(number, socket);
-      await relay.accept(socket, () => {
-        this.#pending.delete(number);
-        channel.tell('settled', number);
+      await relay.accept(socket, {
+        settled: () => {
+          this.#pending.delete(number);
+          channel.tell('settled', number);
+        },
+        comesFrom: (address) => channel.tell('client', { number, address }),
       });
     } catch (error) {
       opened.log.error({ err: error }, 'a session ended by a defect');

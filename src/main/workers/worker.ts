@@ -54,6 +54,7 @@ export class Worker {
         guess: ({ ticket, outcome }) => this.#tickets.guessed(ticket, outcome),
         release: (ticket) => this.#tickets.release(ticket),
         settled: (number) => this.#connections.get(number)?.place.settled(),
+        client: ({ number, address }) => this.#connections.get(number)?.place.comesFrom(address),
         closed: (number) => this.#closed(number),
       },
     });

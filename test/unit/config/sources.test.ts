@@ -130,6 +130,8 @@ const EXAMPLES: Record<SettingName, Example> = {
   'pool.max_idle_per_key': { text: '0', toml: '0', expected: 0 },
   'pool.max_idle': { text: '9', toml: '9', expected: 9 },
   'pool.idle_timeout': { text: '5s', expected: 5000 },
+  'http.max_connections': { text: '77', toml: '77', expected: 77 },
+  'http.max_connections_per_address': { text: '7', toml: '7', expected: 7 },
   'http.public_url': { text: 'https://sql.example/', expected: 'https://sql.example' },
   'http.trusted_proxies': { text: '192.0.2.1', toml: '["192.0.2.1"]', expected: ['192.0.2.1'] },
   'notices.login_expiry': { text: 'false', toml: 'false', expected: false },

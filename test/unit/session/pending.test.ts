@@ -19,7 +19,7 @@ beforeEach(() => {
 });
 
 /** @returns the place, or null */
-function take(name: string, address: string): ReturnType<PendingConnections['take']> {
+function take(name: string, address: string | null): ReturnType<PendingConnections['take']> {
   const place = pending.take(address);
   place?.whenEvicted(() => closed.push(name));
   return place;
@@ -74,4 +74,40 @@ test('in a flood from a few addresses, one that comes from elsewhere finds a pla
   expect(take('good', '198.51.100.1')).not.toBeNull();
   expect(closed).toEqual(['flood 0']);
   expect(pending.total).toBe(12);
+});
+
+test('behind a balancer, the clients that it speaks for are counted, and it is not', () => {
+  limits = { max: 6, maxPerAddress: 2 };
+  const places = ['a', 'b', 'c', 'd'].map((name) => take(name, null));
+  for (const place of places.slice(0, 3)) place?.comesFrom('192.0.2.1');
+  expect(closed).toEqual(['c']);
+  places[3]?.comesFrom('192.0.2.2');
+  expect(closed).toEqual(['c']);
+  expect(pending.total).toBe(3);
+  expect(take('direct', '192.0.2.1')).toBeNull();
+  places[2]?.comesFrom('192.0.2.2');
+  places[0]?.settled();
+  expect(take('another', '192.0.2.1')).not.toBeNull();
+});
+
+test('one of a client that was told of makes room for another, when it is old', () => {
+  for (const name of ['a', 'b', 'c']) {
+    nowMs += 600;
+    take(name, null)?.comesFrom('192.0.2.1');
+  }
+  expect(closed).toEqual(['a']);
+});
+
+test('a balancer is under the limit in all, and what it sends takes from those who hold most', () => {
+  for (const name of ['a', 'b', 'c', 'd']) take(name, null);
+  expect(take('e', null)).toBeNull();
+  nowMs = 1000;
+  expect(take('f', null)).not.toBeNull();
+  expect(closed).toEqual(['a']);
+  limits = { max: 12, maxPerAddress: 12 };
+  for (let n = 0; n < 8; n++) take(`flood ${n}`, null)?.comesFrom('192.0.2.1');
+  nowMs = 1999;
+  closed = [];
+  for (const name of ['g', 'h', 'i', 'j']) expect(take(name, null)).not.toBeNull();
+  expect(closed).toEqual(['b', 'c', 'd', 'flood 0']);
 });

@@ -1,0 +1,149 @@
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { devNull } from 'node:os';
+import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Clock, Timer } from '../../core/clock.ts';
+import { descriptorOf } from '../../core/descriptor-of.ts';
+import type { Log } from '../../core/log.ts';
+import { limitIn } from './descriptors.ts';
+
+/** `scarce`: what is left is for those who are in. `none`: it is for closing what comes. */
+export type Room = 'enough' | 'scarce' | 'none';
+
+export interface DescriptorWatchOptions {
+  readonly registry: Registry;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+const LOOK_EVERY_MS = 1_000;
+const LOG_EVERY_MS = 10_000;
+/** So many descriptors are never given to clients: engines, the store and files need theirs. */
+const LAST = 8;
+const LIMITS_FILE = process.platform === 'linux' ? '/proc/self/limits' : devNull;
+
+/**
+ * Knows how far the process is from its limit of file descriptors, and keeps away from it.
+ *
+ * When accept() fails for want of one, nobody is told: libuv gives up a descriptor that it keeps for this, takes all who wait
+ * with it, closes them and reports nothing; and where it cannot get that descriptor back (the limit was lowered, or another
+ * thread was quicker), the event loop spins on the listening socket, with all who wait left hanging (Node 20 to 26, seen by
+ * strace). So connections are turned away while some are left; what takes the rest all the same is noticed by a look every
+ * second, and a spare of our own makes room to take and close those who come, until there are enough again.
+ */
+export class DescriptorWatch {
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #exhaustions: Counter;
+  #limit: number | null = null;
+  #room: Room = 'enough';
+  #spare: number | null = null;
+  /** When it was last logged that they are. */
+  readonly #loggedMs = { scarce: -Infinity, none: -Infinity };
+  #complained = false;
+  #timer: Timer | null = null;
+
+  constructor({ registry, clock, log }: DescriptorWatchOptions) {
+    this.#clock = clock;
+    this.#log = log;
+    this.#exhaustions = new Counter({
+      name: 'patgate_descriptors_exhausted_total',
+      help: 'How often no file descriptor was left at all.',
+      registers: [registry],
+    });
+    const room = (): Room => this.#room;
+    new Gauge({
+      name: 'patgate_descriptor_shortage',
+      help: '1: file descriptors are scarce, new sessions are refused. 2: new connections are closed. 0: neither.',
+      aggregator: 'max',
+      registers: [registry],
+      collect() {
+        this.set({ enough: 0, scarce: 1, none: 2 }[room()]);
+      },
+    });
+    this.#look();
+  }
+
+  /** Of this process; null where the system does not tell. */
+  get limit(): number | null {
+    return this.#limit;
+  }
+
+  /** @param socket freshly accepted */
+  room(socket: Socket): Room {
+    // While the spare is given up, low numbers are free and tell nothing.
+    if (this.#isExhausted) return 'none';
+    const room = this.#roomAt(descriptorOf(socket));
+    if (room !== 'enough') this.#note(room);
+    return room;
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    if (this.#spare !== null) closeSync(this.#spare);
+    this.#spare = null;
+  }
+
+  get #isExhausted(): boolean {
+    return this.#room === 'none' && this.#spare === null;
+  }
+
+  #look(): void {
+    const lowest = open(LIMITS_FILE);
+    if (lowest === null) this.#exhausted();
+    else {
+      // It may change at any time.
+      this.#limit = limitIn(readFileSync(lowest, 'utf8'));
+      // While the first is still open: it may be the very one that the spare gave up.
+      this.#spare ??= open(devNull);
+      closeSync(lowest);
+      this.#note(this.#spare === null ? 'none' : this.#roomAt(Math.max(lowest, this.#spare)));
+    }
+    this.#timer = this.#clock.after(LOOK_EVERY_MS, () => this.#look());
+  }
+
+  #exhausted(): void {
+    if (!this.#isExhausted) this.#exhaustions.inc();
+    if (this.#spare !== null) closeSync(this.#spare);
+    this.#spare = null;
+    this.#note('none');
+  }
+
+  #roomAt(fd: number | null): Room {
+    if (fd === null || this.#limit === null) return 'enough';
+    if (fd >= this.#limit - LAST) return 'none';
+    return fd >= this.#limit - reserveOf(this.#limit) ? 'scarce' : 'enough';
+  }
+
+  #note(room: Room): void {
+    const before = this.#room;
+    this.#room = room;
+    if (room === 'enough') {
+      if (this.#complained) this.#log.info('file descriptors are enough again');
+      this.#complained = false;
+      return;
+    }
+    const nowMs = this.#clock.monotonicMs();
+    if (room === before || nowMs - this.#loggedMs[room] < LOG_EVERY_MS) return;
+    this.#loggedMs[room] = nowMs;
+    this.#complained = true;
+    const refused = room === 'scarce' ? 'new sessions are refused' : 'new connections are closed';
+    this.#log.error({ limit: this.#limit }, `file descriptors run out: ${refused}`);
+  }
+}
+
+/** From there on, sessions are refused with words, which takes a descriptor for as long as it takes. */
+function reserveOf(limit: number): number {
+  return Math.min(64, Math.max(2 * LAST, Math.floor(limit / 16)));
+}
+
+/** @returns null when no descriptor is left */
+function open(file: string): number | null {
+  try {
+    return openSync(file, 'r');
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EMFILE' || code === 'ENFILE') return null;
+    throw error;
+  }
+}

@@ -1,0 +1,177 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { Hono } from 'hono';
+import { Registry } from 'prom-client';
+import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
+import { guardConnections, type ConnectionGuard } from '../../../src/http/connections.ts';
+import type { HttpEnv } from '../../../src/http/env.ts';
+import { SERVER_LIMITS, startHttp, type HttpListenOptions } from '../../../src/http/listen.ts';
+import { startMetrics } from '../../../src/observe/metrics-server.ts';
+import { eventually } from '../../support/eventually.ts';
+
+const HERE = { host: '127.0.0.1', port: 0 };
+const GET = 'GET /quick HTTP/1.1\r\nHost: h\r\n\r\n';
+
+const slow = new EventTarget();
+let nowMs = 0;
+let refused: string[] = [];
+
+beforeEach(() => {
+  nowMs = 0;
+  refused = [];
+});
+
+const guard = (max: number, maxPerAddress: number, more: Partial<ConnectionGuard> = {}): ConnectionGuard => ({
+  limits: () => ({ max, maxPerAddress }),
+  isProxy: () => false,
+  hasRoom: () => true,
+  refused: (reason) => refused.push(reason),
+  clock: { ...systemClock, monotonicMs: () => nowMs },
+  ...more,
+});
+
+async function start(options: Partial<HttpListenOptions>): Promise<number> {
+  const routes = new Hono<HttpEnv>();
+  routes.get('/quick', (c) => c.text('quick'));
+  routes.get('/slow', async (c) => {
+    await once(slow, 'go');
+    return c.text('slow');
+  });
+  routes.post('/body', async (c) => c.text(await c.req.text()));
+  routes.onError((_, c) => c.text('gave up', 500));
+  const listener = await startHttp(routes, { listen: HERE, closeGraceMs: 20, ...options });
+  onTestFinished(() => listener.close());
+  return listener.port;
+}
+
+/** @returns once it is connected; what it sends is not waited for */
+async function open(port: number, bytes = ''): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  socket.on('error', () => undefined);
+  onTestFinished(() => void socket.destroy());
+  await once(socket, 'connect');
+  socket.write(bytes);
+  return socket;
+}
+
+async function answered(socket: Socket): Promise<string> {
+  const [chunk] = (await once(socket, 'data')) as [Buffer];
+  return chunk.toString();
+}
+
+describe('too many connections', () => {
+  it.each([
+    ['from one address', guard(10, 2)],
+    ['in all', guard(2, 10)],
+  ])('%s: 503 while all have only just come', async (_, limits) => {
+    const port = await start({ guard: limits });
+    for (let n = 0; n < 2; n++) expect(await answered(await open(port, GET))).toMatch(/ 200 /);
+    const answer = await text(await open(port));
+    expect(answer).toMatch(/^HTTP\/1\.1 503 [^]*\r\nRetry-After: 1\r\n[^]*Try again in a moment\.\n$/);
+    expect(refused).toEqual(['connections']);
+  });
+
+  it('close the one that has been without a request for longest', async () => {
+    const port = await start({ guard: guard(10, 3) });
+    const busy = await open(port, GET.replace('quick', 'slow'));
+    const loris = await open(port, 'GET /quick HTTP/1.1\r\nX-Never: ');
+    const kept = await open(port, GET);
+    await answered(kept);
+    const lorisClosed = once(loris, 'close');
+    nowMs = 1000;
+    expect(await answered(await open(port, GET))).toMatch(/ 200 /);
+    await lorisClosed;
+    kept.write(GET);
+    expect(await answered(kept)).toMatch(/ 200 /);
+    slow.dispatchEvent(new Event('go'));
+    expect(await answered(busy)).toMatch(/ 200 /);
+    expect(refused).toEqual([]);
+  });
+
+  it('give their places back when they leave', async () => {
+    const port = await start({ guard: guard(1, 1) });
+    for (let n = 0; n < 3; n++) {
+      await eventually(async () => {
+        const socket = await open(port, GET);
+        expect(await answered(socket)).toMatch(/ 200 /);
+        socket.destroy();
+      });
+    }
+  });
+
+  it('of a trusted proxy are under the limit in all only', async () => {
+    const port = await start({ guard: guard(3, 1, { isProxy: (address) => address === '127.0.0.1' }) });
+    for (let n = 0; n < 3; n++) expect(await answered(await open(port, GET))).toMatch(/ 200 /);
+    expect(await answered(await open(port, GET))).toMatch(/ 503 /);
+  });
+
+  it('are closed without a word where no descriptor is left', async () => {
+    const port = await start({ guard: guard(9, 9, { hasRoom: () => false }) });
+    expect(await text(await open(port))).toBe('');
+    expect(refused).toEqual(['descriptors']);
+  });
+});
+
+describe('slow senders', () => {
+  const limits = {
+    headersTimeout: 150,
+    requestTimeout: 300,
+    keepAliveTimeout: 100,
+    connectionsCheckingInterval: 30,
+  };
+
+  it.each([
+    ['nothing at all', ''],
+    ['headers without an end', 'GET /quick HTTP/1.1\r\nX-Never: '],
+    ['less of a body than promised', 'POST /body HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nabc'],
+  ])('%s: 408, and closed', async (_, bytes) => {
+    const port = await start({ limits });
+    expect(await text(await open(port, bytes))).toMatch(/^HTTP\/1\.1 408 /);
+  });
+
+  it('kept-alive connections are closed when no request comes', async () => {
+    const port = await start({ limits });
+    expect(await text(await open(port, GET))).toMatch(/quick$/);
+  });
+
+  it('have the usual limits where nothing else is said', () => {
+    expect(SERVER_LIMITS).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000 });
+  });
+});
+
+describe('the metrics listener', () => {
+  async function metrics(limits: ConnectionGuard): Promise<number> {
+    const listener = await startMetrics(new Registry(), {
+      listen: HERE,
+      limits: SERVER_LIMITS,
+      guard: (server) => guardConnections(server, false, limits),
+    });
+    onTestFinished(() => listener.close());
+    return listener.port;
+  }
+
+  it('has the same limits', async () => {
+    const port = await metrics(guard(1, 1));
+    await open(port);
+    expect(await text(await open(port))).toMatch(/^HTTP\/1\.1 503 /);
+  });
+
+  it.each([
+    ['a body', 'POST /metrics HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n', 413],
+    [
+      'a body without a length',
+      'POST /metrics HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n',
+      413,
+    ],
+    [
+      'headers that are too large',
+      `GET /metrics HTTP/1.1\r\nHost: h\r\nX: ${'x'.repeat(20_000)}\r\n\r\n`,
+      431,
+    ],
+  ])('%s: refused, and closed', async (_, bytes, status) => {
+    const port = await metrics(guard(9, 9));
+    expect(await text(await open(port, bytes))).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+});
