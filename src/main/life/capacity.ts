@@ -8,7 +8,7 @@ import type { SessionLimits } from '../../session/places.ts';
 import type { LiveSettings } from '../live-settings.ts';
 import { DescriptorWatch, type Room } from './descriptor-watch.ts';
 import { descriptorBudget, descriptorShortage, type DescriptorBudget } from './descriptors.ts';
-import { measureMemory, MemoryGuard } from './memory-guard.ts';
+import { createMemoryMeter, MemoryGuard } from './memory-guard.ts';
 
 const PLENTY = 1000;
 
@@ -41,7 +41,8 @@ export interface CapacityOptions {
 
 export function createCapacity({ settings, registry, clock, log }: CapacityOptions): Capacity {
   const watch = new DescriptorWatch({ registry, clock, log });
-  const guard = new MemoryGuard(clock, measureMemory(settings.current.workers));
+  const memory = createMemoryMeter(settings.current.workers);
+  const guard = new MemoryGuard(clock, () => memory.measure());
   const refusals = new Counter({
     name: 'patgate_connections_refused_total',
     help: 'Connections that were closed or sent away at once because there were too many, by listener and limit.',
@@ -75,7 +76,10 @@ export function createCapacity({ settings, registry, clock, log }: CapacityOptio
       if (watch.limit === null || (isDefault && (budget(config)?.sessions ?? 0) >= PLENTY)) return null;
       return descriptorShortage(watch.limit, needsOf(config), config.workers);
     },
-    close: () => watch.close(),
+    close() {
+      watch.close();
+      memory.close();
+    },
   };
 }
 

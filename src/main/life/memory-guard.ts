@@ -1,10 +1,15 @@
-import { getHeapStatistics } from 'node:v8';
+import { PerformanceObserver, constants } from 'node:perf_hooks';
+import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../core/clock.ts';
 import { fatal, GatewayError } from '../../core/errors.ts';
+import { oldGenerationLimit } from './heap-limit.ts';
 
 /** Bytes. */
 export interface MemoryUse {
+  /** Of the old generation, where all lands that stays; a process dies when it is full, however empty the young one is. */
   readonly heapUsed: number;
+  /** What of that the last full collection left; null before the first. The rest may be garbage. */
+  readonly heapLive: number | null;
   readonly heapLimit: number;
   /** Resident, of this process. */
   readonly resident: number;
@@ -14,6 +19,10 @@ export interface MemoryUse {
 
 /** Above that, nobody new is let in; what runs needs the rest. */
 const FULL = 0.9;
+/** So much is for what runs even of a small heap: reading metrics once took four megabytes. */
+const LEAST_RESERVE = 16 * 2 ** 20;
+/** When a full collection left less than that, most of what has come since is taken for garbage. */
+const MOSTLY_LIVE = 0.75;
 const REMEMBER_MS = 250;
 
 /**
@@ -45,14 +54,42 @@ export class MemoryGuard {
   }
 }
 
+export interface MemoryMeter {
+  measure(): MemoryUse;
+  close(): void;
+}
+
 /** @param processes that share a container's memory */
-export function measureMemory(processes: number): () => MemoryUse {
-  const limit = containerLimit();
-  return () => {
-    const { used_heap_size: heapUsed, heap_size_limit: heapLimit } = getHeapStatistics();
-    const residentLimit = limit === null ? null : limit / processes;
-    return { heapUsed, heapLimit, resident: process.memoryUsage.rss(), residentLimit };
+export function createMemoryMeter(processes: number): MemoryMeter {
+  const container = containerLimit();
+  const residentLimit = container === null ? null : container / processes;
+  const heapLimit = oldGenerationLimit(getHeapStatistics().heap_size_limit);
+  let heapLive: number | null = null;
+  const collections = new PerformanceObserver((list) => {
+    for (const { detail } of list.getEntries()) {
+      const { kind } = detail as { readonly kind: number };
+      if (kind === constants.NODE_PERFORMANCE_GC_MAJOR) heapLive = oldGenerationUsed();
+    }
+  });
+  collections.observe({ entryTypes: ['gc'] });
+  return {
+    measure: () => ({
+      heapUsed: oldGenerationUsed(),
+      heapLive,
+      heapLimit,
+      resident: process.memoryUsage.rss(),
+      residentLimit,
+    }),
+    close: () => collections.disconnect(),
   };
+}
+
+function oldGenerationUsed(): number {
+  let used = 0;
+  for (const { space_name: name, space_used_size: size } of getHeapSpaceStatistics()) {
+    if (!name.startsWith('new_')) used += size;
+  }
+  return used;
 }
 
 /** The control group's limit; null without one. Node answers 0, or more than a machine has, when there is none. */
@@ -61,14 +98,19 @@ function containerLimit(): number | null {
   return limit > 0 && limit < 2 ** 50 ? limit : null;
 }
 
-function scarcity({ heapUsed, heapLimit, resident, residentLimit }: MemoryUse): string | null {
-  if (heapUsed > FULL * heapLimit) {
+function scarcity({ heapUsed, heapLive, heapLimit, resident, residentLimit }: MemoryUse): string | null {
+  const isLive = heapLive === null || heapLive > MOSTLY_LIVE * heapLimit;
+  if (heapUsed > fullAt(heapLimit) && isLive) {
     return `${megabytes(heapUsed)} of ${megabytes(heapLimit)} heap in use (--max-old-space-size)`;
   }
   if (residentLimit !== null && resident > FULL * residentLimit) {
     return `${megabytes(resident)} of ${megabytes(residentLimit)} memory in use (the container's limit)`;
   }
   return null;
+}
+
+function fullAt(limit: number): number {
+  return Math.min(FULL * limit, limit - LEAST_RESERVE);
 }
 
 function megabytes(bytes: number): string {

@@ -1,10 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
-import { measureMemory, MemoryGuard, type MemoryUse } from '../../../src/main/life/memory-guard.ts';
+import { createMemoryMeter, MemoryGuard, type MemoryUse } from '../../../src/main/life/memory-guard.ts';
 
 const MIB = 2 ** 20;
 const PLENTY: MemoryUse = {
   heapUsed: 50 * MIB,
+  heapLive: null,
   heapLimit: 1000 * MIB,
   resident: 100 * MIB,
   residentLimit: 500 * MIB,
@@ -24,6 +25,15 @@ function guardOf(use: MemoryUse) {
 describe('logins while memory is scarce', () => {
   it.each([
     [{ ...PLENTY, heapUsed: 901 * MIB }, '901 MiB of 1000 MiB heap in use (--max-old-space-size)'],
+    [
+      { ...PLENTY, heapUsed: 901 * MIB, heapLive: 751 * MIB },
+      '901 MiB of 1000 MiB heap in use (--max-old-space-size)',
+    ],
+    // So much is kept of a small heap, too.
+    [
+      { ...PLENTY, heapUsed: 49 * MIB, heapLimit: 64 * MIB },
+      '49 MiB of 64 MiB heap in use (--max-old-space-size)',
+    ],
     [{ ...PLENTY, resident: 451 * MIB }, "451 MiB of 500 MiB memory in use (the container's limit)"],
   ])('are refused with 53200, and let in again later', (scarce, reason) => {
     const { guard, becomes } = guardOf(PLENTY);
@@ -44,8 +54,14 @@ describe('logins while memory is scarce', () => {
     guardOf({ ...PLENTY, resident: 100_000 * MIB, residentLimit: null }).guard.check();
   });
 
+  it('are not refused for what is mostly garbage', () => {
+    guardOf({ ...PLENTY, heapUsed: 950 * MIB, heapLive: 700 * MIB }).guard.check();
+  });
+
   it('are judged by what this process really uses', () => {
-    const { heapUsed, heapLimit, resident } = measureMemory(1)();
+    const meter = createMemoryMeter(1);
+    onTestFinished(() => meter.close());
+    const { heapUsed, heapLimit, resident } = meter.measure();
     expect(heapUsed).toBeGreaterThan(MIB);
     expect(heapLimit).toBeGreaterThan(heapUsed);
     expect(resident).toBeGreaterThan(heapUsed);
