@@ -6,6 +6,7 @@ import type { Config } from '../../config/config.ts';
 import { SETTINGS } from '../../config/settings.ts';
 import type { SessionLimits } from '../../session/places.ts';
 import type { LiveSettings } from '../live-settings.ts';
+import { garbageCollector } from './collect-garbage.ts';
 import { DescriptorWatch, type Room } from './descriptor-watch.ts';
 import { descriptorBudget, descriptorShortage, type DescriptorBudget } from './descriptors.ts';
 import { createMemoryMeter, MemoryGuard } from './memory-guard.ts';
@@ -42,7 +43,7 @@ export interface CapacityOptions {
 export function createCapacity({ settings, registry, clock, log }: CapacityOptions): Capacity {
   const watch = new DescriptorWatch({ registry, clock, log });
   const memory = createMemoryMeter(settings.current.workers);
-  const guard = new MemoryGuard(clock, () => memory.measure());
+  const guard = new MemoryGuard(clock, () => memory.measure(), garbageCollector());
   const refusals = new Counter({
     name: 'patgate_connections_refused_total',
     help: 'Connections that were closed or sent away at once because there were too many, by listener and limit.',

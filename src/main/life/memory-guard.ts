@@ -24,6 +24,9 @@ const LEAST_RESERVE = 16 * 2 ** 20;
 /** When a full collection left less than that, most of what has come since is taken for garbage. */
 const MOSTLY_LIVE = 0.75;
 const REMEMBER_MS = 250;
+/** A collection stops everything, for about a second per gigabyte: at most a fiftieth of all time goes to them. */
+const COLLECT_EVERY_MS = 5_000;
+const COLLECT_SHARE = 50;
 
 /**
  * Keeps new logins out while memory is scarce: a process that runs out of it is killed with all its sessions. Those who are in
@@ -32,18 +35,22 @@ const REMEMBER_MS = 250;
 export class MemoryGuard {
   readonly #clock: Clock;
   readonly #measure: () => MemoryUse;
+  readonly #collect: () => void;
+  #collectDueMs = -Infinity;
   #verdict: { readonly atMs: number; readonly scarce: string | null } | null = null;
 
-  constructor(clock: Clock, measure: () => MemoryUse) {
+  /** @param collect makes garbage free memory */
+  constructor(clock: Clock, measure: () => MemoryUse, collect: () => void) {
     this.#clock = clock;
     this.#measure = measure;
+    this.#collect = collect;
   }
 
   /** @throws GatewayError session.out_of_memory (53200) */
   check(): void {
     const nowMs = this.#clock.monotonicMs();
     if (this.#verdict === null || nowMs - this.#verdict.atMs >= REMEMBER_MS) {
-      this.#verdict = { atMs: nowMs, scarce: scarcity(this.#measure()) };
+      this.#verdict = { atMs: nowMs, scarce: this.#judge(nowMs) };
     }
     if (this.#verdict.scarce === null) return;
     throw new GatewayError(
@@ -51,6 +58,16 @@ export class MemoryGuard {
       this.#verdict.scarce,
       fatal('53200', 'out of memory: the gateway takes no more sessions at the moment'),
     );
+  }
+
+  /** What looks full may be what those who have left held: nobody is refused for that. */
+  #judge(nowMs: number): string | null {
+    const scarce = scarcity(this.#measure());
+    if (scarce === null || nowMs < this.#collectDueMs) return scarce;
+    this.#collect();
+    const tookMs = this.#clock.monotonicMs() - nowMs;
+    this.#collectDueMs = nowMs + Math.max(COLLECT_EVERY_MS, COLLECT_SHARE * tookMs);
+    return scarcity(this.#measure());
   }
 }
 

@@ -1,5 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { garbageCollector } from '../../../src/main/life/collect-garbage.ts';
 import { createMemoryMeter, MemoryGuard, type MemoryUse } from '../../../src/main/life/memory-guard.ts';
 
 const MIB = 2 ** 20;
@@ -11,15 +12,15 @@ const PLENTY: MemoryUse = {
   residentLimit: 500 * MIB,
 };
 
-function guardOf(use: MemoryUse) {
+function guardOf(use: MemoryUse, collect: () => void = () => undefined) {
   let nowMs = 0;
   let now = use;
   const clock = { ...systemClock, monotonicMs: () => nowMs };
-  const becomes = (next: MemoryUse): void => {
+  const becomes = (next: MemoryUse, afterMs = 1000): void => {
     now = next;
-    nowMs += 1000;
+    nowMs += afterMs;
   };
-  return { guard: new MemoryGuard(clock, () => now), becomes };
+  return { guard: new MemoryGuard(clock, () => now, collect), becomes };
 }
 
 describe('logins while memory is scarce', () => {
@@ -56,6 +57,44 @@ describe('logins while memory is scarce', () => {
 
   it('are not refused for what is mostly garbage', () => {
     guardOf({ ...PLENTY, heapUsed: 950 * MIB, heapLive: 700 * MIB }).guard.check();
+  });
+
+  it('are not refused for garbage, which is collected first', () => {
+    const { guard, becomes } = guardOf({ ...PLENTY, resident: 499 * MIB }, () => becomes(PLENTY, 0));
+    guard.check();
+  });
+
+  it('do not keep the gateway collecting', () => {
+    let collections = 0;
+    const scarce = { ...PLENTY, resident: 499 * MIB };
+    const { guard, becomes } = guardOf(scarce, () => {
+      collections += 1;
+      // It takes so long.
+      becomes(scarce, 200);
+    });
+    const refused = (): unknown => expect(() => guard.check()).toThrow('memory in use');
+    refused();
+    for (let second = 0; second < 9; second++) {
+      becomes(scarce);
+      refused();
+    }
+    expect(collections).toBe(1);
+    becomes(scarce);
+    refused();
+    expect(collections).toBe(2);
+  });
+
+  it('can count on a collection that frees what nobody has any more', () => {
+    const collect = garbageCollector();
+    let kept: string[] | null = Array.from({ length: 500 }, (_, n) =>
+      JSON.stringify(`${'x'.repeat(100_000)}${n}`),
+    );
+    const full = process.memoryUsage().heapUsed;
+    expect(kept.length).toBe(500);
+    kept = null;
+    collect();
+    expect(full - process.memoryUsage().heapUsed).toBeGreaterThan(40_000_000);
+    expect(Reflect.get(globalThis, 'gc')).toBeUndefined();
   });
 
   it('are judged by what this process really uses', () => {
