@@ -27,8 +27,8 @@ const LIMITS_FILE = process.platform === 'linux' ? '/proc/self/limits' : devNull
  *
  * When accept() fails for want of one, nobody is told: libuv gives up a descriptor that it keeps for this, takes all who wait
  * with it, closes them and reports nothing; and where it cannot get that descriptor back (the limit was lowered, or another
- * thread was quicker), the event loop spins on the listening socket, with all who wait left hanging (Node 20 to 26, seen by
- * strace). So connections are turned away while some are left; what takes the rest all the same is noticed by a look every
+ * thread was quicker), the event loop spins on the listening socket, with all who wait left hanging (strace on Node 20;
+ * 22, 24 and 26 behave alike). So connections are turned away while some are left; what takes the rest all the same is noticed by a look every
  * second, and a spare of our own makes room to take and close those who come, until there are enough again.
  */
 export class DescriptorWatch {

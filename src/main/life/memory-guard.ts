@@ -71,6 +71,10 @@ export class MemoryGuard {
   }
 }
 
+interface Collection {
+  readonly detail: { readonly kind: number };
+}
+
 export interface MemoryMeter {
   measure(): MemoryUse;
   close(): void;
@@ -83,9 +87,9 @@ export function createMemoryMeter(processes: number): MemoryMeter {
   const heapLimit = oldGenerationLimit(getHeapStatistics().heap_size_limit);
   let heapLive: number | null = null;
   const collections = new PerformanceObserver((list) => {
-    for (const { detail } of list.getEntries()) {
-      const { kind } = detail as { readonly kind: number };
-      if (kind === constants.NODE_PERFORMANCE_GC_MAJOR) heapLive = oldGenerationUsed();
+    // The types of Node 20 do not know what an entry of this kind has.
+    for (const { detail } of list.getEntries() as unknown as readonly Collection[]) {
+      if (detail.kind === constants.NODE_PERFORMANCE_GC_MAJOR) heapLive = oldGenerationUsed();
     }
   });
   collections.observe({ entryTypes: ['gc'] });
