@@ -133,6 +133,17 @@ describeWith('chromium', 'signing in at an identity provider', (chromium) => {
     Object.assign(provider, { account: 'ada@example.com', verified: true });
   });
 
+  it('tells who comes from elsewhere that only the address is wrong', async () => {
+    const ada = await gateway.services.accounts.getUser(ROOT, { name: 'ada' });
+    await gateway.services.accounts.setUser(ROOT, ada.uid, { networks: ['192.0.2.0/24'] });
+    const { page, close } = await tab();
+    await page.goto('/sign-in/provider');
+    await page.getByText('is in none of the networks that you may log in from').waitFor();
+    expect((await page.context().cookies()).map(({ name }) => name)).not.toContain('patgate');
+    await gateway.services.accounts.setUser(ROOT, ada.uid, { networks: null });
+    await close();
+  });
+
   it('takes no answer that this browser did not ask for, or that it brings a second time', async () => {
     const { page, close } = await tab();
     let answer = '';

@@ -93,6 +93,53 @@ describe('a name with a secret', () => {
   });
 });
 
+describe('whoever comes from an address that is not allowed', () => {
+  const AWAY = { ...ORIGIN, address: '198.51.100.9' };
+  const LIST = { networks: ['192.0.2.0/24'] };
+
+  it.each([
+    [
+      'login.user_network_not_allowed',
+      (uid: string, list: typeof LIST) => services.accounts.setUser(ROOT, uid, list),
+      (uid: string) => services.accounts.setUser(ROOT, uid, { networks: null }),
+    ],
+    [
+      'login.policy_network_not_allowed',
+      (_uid: string, list: typeof LIST) => services.policy.set(ROOT, list),
+      () => services.policy.set(ROOT, { networks: null }),
+    ],
+  ])('is refused with %s, by whatever they prove themselves', async (code, forbid, allow) => {
+    const { authenticator } = services;
+    const eve = await addUser(services, { password: PASSWORD });
+    const bob = await addUser(services);
+    const { token } = await issueTo(services, eve);
+    const session = await authenticator.openSession(actorOf(eve), 'web');
+    const ways = (origin: typeof ORIGIN) =>
+      Promise.all([
+        authenticator.password(eve.name, PASSWORD, origin),
+        authenticator.password(eve.name, token, origin),
+        authenticator.password('$token', token, origin),
+        authenticator.vouched(eve.name, origin),
+        authenticator.bearer(token, origin),
+        authenticator.bearer(session.token, origin),
+      ]);
+    await forbid(eve.uid, LIST);
+    try {
+      const there = { ...ORIGIN, address: '192.0.2.9' };
+      expect((await ways(there)).map(outcome)).not.toContain(code);
+      const refused = await ways(AWAY);
+      expect(refused.map(outcome)).toEqual(refused.map(() => code));
+      for (const answer of refused) expect(answer).toMatchObject({ subject: { uid: eve.uid } });
+      // Who has proved less hears nothing of it, nor does who names somebody else.
+      const wrong = await authenticator.password(eve.name, new Secret('not this one'), AWAY);
+      expect(outcome(wrong)).toBe('login.wrong_secret');
+      expect(outcome(await authenticator.password(bob.name, token, AWAY))).toBe('login.wrong_owner');
+    } finally {
+      await allow(eve.uid);
+    }
+  });
+});
+
 describe('a bearer', () => {
   it('is a live token’s, from where that may be used', async () => {
     const { token } = await issueTo(services, ada, { networks: ['192.0.2.0/24', '2001:db8::/32'] });
