@@ -144,6 +144,7 @@ describeWith('chromium', 'users, privileges and the policy, as administrators ch
       ['Live tokens for each user', '20'],
       ['Days of notice before expiry', '3'],
       ['Days to keep the audit', '700'],
+      ['Allowed networks', '127.0.0.0/8\n2001:db8::/32'],
     ] as const) {
       await page.getByLabel(label).fill(text);
     }
@@ -162,9 +163,10 @@ describeWith('chromium', 'users, privileges and the policy, as administrators ch
       rotationOverlapMs: 2 * 3_600_000,
       expiryNoticeDays: 3,
       auditRetentionDays: 700,
+      networks: ['127.0.0.0/8', '2001:db8::/32'],
     });
     await page.getByRole('row', { name: /root.*Maximum lifetime: 180 days → 90 days/ }).waitFor();
-    await policy.set(ACTOR, { createAndUse: 'everyone', neverExpiringAllowed: false });
+    await policy.set(ACTOR, { createAndUse: 'everyone', neverExpiringAllowed: false, networks: null });
     await close();
   });
 
