@@ -40,17 +40,28 @@ function first(): GatewayProcess {
   return gateway;
 }
 
+interface Told {
+  readonly code: string;
+  readonly message: string;
+}
+
 interface Session {
   readonly client: pg.Client;
-  readonly ended: Promise<{ readonly code: string; readonly message: string }>;
+  readonly ended: Promise<Told>;
 }
+
+const REVOKED: Told = {
+  code: '57P01',
+  message: 'terminating connection: token "doomed" was revoked (leaked)',
+};
+
+const told = ({ code = '', message }: Error & { code?: string }): Told => ({ code, message });
+const finished = (): Told => ({ code: '', message: 'finished' });
 
 async function open({ host, port }: GatewayProcess, user: string, password: string): Promise<Session> {
   const client = new pg.Client({ host, port, user, password, database: 'postgres' });
-  const ended = new Promise<{ code: string; message: string }>((resolve) => {
-    client.on('error', (error: Error & { code?: string }) =>
-      resolve({ code: error.code ?? '', message: error.message }),
-    );
+  const ended = new Promise<Told>((resolve) => {
+    client.on('error', (error: Error) => resolve(told(error)));
   });
   await client.connect();
   return { client, ended };
@@ -86,22 +97,18 @@ it('closes a thousand sessions of one token on two gateways, and disturbs no oth
     .flat()
     .map(({ client }) => client.query<{ n: number }>('select 7 as n, pg_sleep(2)'));
   const busy = sessions.flat().slice(0, 20);
-  const cancelled = busy.map(({ client }) =>
-    client.query('select pg_sleep(60)').then(
-      () => 'finished',
-      (error: unknown) => (error as { code?: string }).code,
-    ),
-  );
+  const interrupted = busy.map(({ client }) => client.query('select pg_sleep(60)').then(finished, told));
 
   await first().services.tokens.revoke(ADMIN, doomed.tid, 'leaked');
 
   const endings = await Promise.all(sessions.flat().map(({ ended }) => ended));
   expect(endings).toHaveLength(2 * EACH);
-  for (const { code, message } of endings) {
-    expect(code).toBe('57P01');
-    expect(message).toContain('token "doomed" was revoked (leaked)');
+  for (const ending of endings.slice(busy.length)) expect(ending).toEqual(REVOKED);
+  // Cancelled, and told why afterwards; where the engine is too busy to cancel in time, told in place of the answer.
+  for (const [index, answer] of (await Promise.all(interrupted)).entries()) {
+    if (answer.code === '57014') expect(endings[index]).toEqual(REVOKED);
+    else expect(answer).toEqual(REVOKED);
   }
-  expect(new Set(await Promise.all(cancelled))).toEqual(new Set(['57014']));
   for (const answer of await Promise.all(working)) expect(answer.rows[0]?.n).toBe(7);
   for (const { client } of others.flat()) {
     expect((await client.query<{ one: number }>('select 1 as one')).rows).toEqual([{ one: 1 }]);
