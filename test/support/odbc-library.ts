@@ -30,6 +30,8 @@ export const SQL = {
 
 /** Functions of the driver manager, by their names without `SQL`. */
 export function loadOdbc({ manager, driver }: NonNullable<Clients['odbc']>): OdbcLibrary {
+  // It takes the encoding of its sessions from there.
+  process.env['LC_ALL'] = 'C.UTF-8';
   // The driver brings libpq, and that the system's OpenSSL: with `deep` (RTLD_DEEPBIND) they keep apart from node's. The
   // manager would load it without.
   koffi.load(driver, { deep: true });
