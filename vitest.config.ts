@@ -5,8 +5,6 @@ export default defineConfig({
     globalSetup: ['test/support/global-setup.ts'],
     setupFiles: ['test/support/leaks.ts'],
     pool: 'forks',
-    // Vitest takes one of two cores by itself; most of the tests wait for a client or a server.
-    maxWorkers: 2,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     projects: [

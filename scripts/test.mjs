@@ -40,6 +40,8 @@ function runProject(project) {
         '--reporter=default',
         '--reporter=json',
         `--outputFile.json=${report}`,
+        // Vitest takes one of two cores by itself. End-to-end tests fill both: a gateway, engines, a browser.
+        ...(project === 'unit' ? ['--maxWorkers=2'] : []),
         // A filter may leave one of the projects without a test.
         ...(args.length > 0 ? ['--passWithNoTests', ...args] : []),
       ],
