@@ -12,8 +12,8 @@ const MARKS: readonly number[] = [1000, 2000, 5000, 10_000];
 const QUICK_MARKS = 2;
 const AT_ONCE = 50;
 const SETTLE_MS = 1500;
-/** Each session takes two in a gateway, which has others, too. */
-const FILES_OF_OTHERS = 300;
+/** Each session takes two in a gateway, which keeps others free for logins under way, idle engine sessions, store and HTTP. */
+const FILES_OF_OTHERS = 4000;
 
 const figureOf = (from: number, to: number): string =>
   from === 0 ? `kB a session, first ${group(to)}` : `kB a session, ${group(from)} to ${group(to)}`;
