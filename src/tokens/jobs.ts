@@ -32,26 +32,28 @@ const FIRST_WITHIN_MS = 20_000;
 
 type Job = (deps: JobsDeps, signal: AbortSignal) => Promise<number>;
 
-/** What cannot be undone, so that a clock that is wrong must not decide it. */
-const FINAL: ReadonlySet<string> = new Set([
-  'rotated tokens ended',
-  'inactive tokens revoked',
-  'audit rows pruned',
-]);
+interface NamedJob {
+  /** What the log tells. */
+  readonly name: string;
+  /** @returns how many things it did */
+  readonly run: Job;
+  /** It cannot be undone, so a clock that is wrong must not decide it. */
+  readonly isFinal: boolean;
+}
 
-/** By the name that the log tells. A job answers how many things it did. */
-const JOBS: readonly (readonly [name: string, job: Job])[] = [
-  ['rotated tokens ended', endRetired],
-  ['inactive tokens revoked', revokeInactive],
-  ['HTTP sessions forgotten', forgetExpiredSessions],
-  ['audit rows pruned', pruneOldAudit],
-  [
-    'expiry notices sent',
-    async (deps, signal) => {
+const JOBS: readonly NamedJob[] = [
+  { name: 'rotated tokens ended', run: endRetired, isFinal: true },
+  { name: 'inactive tokens revoked', run: revokeInactive, isFinal: true },
+  { name: 'HTTP sessions forgotten', run: forgetExpiredSessions, isFinal: false },
+  { name: 'audit rows pruned', run: pruneOldAudit, isFinal: true },
+  {
+    name: 'expiry notices sent',
+    async run(deps, signal) {
       const { expiryNoticeDays } = await readPolicy(deps.store.db);
       return sendExpiryNotices(deps, deps.channels, { days: expiryNoticeDays, signal });
     },
-  ],
+    isFinal: false,
+  },
 ];
 
 /** Work that comes round, and that exactly one process of all does. */
@@ -92,18 +94,18 @@ function runOnce(deps: JobsDeps, watch: ClockWatch, stop: AbortSignal): Promise<
     const isSteady = watch.isSteady();
     if (!isSteady)
       deps.log.warn('the clock was set by more than an hour: what cannot be undone waits for a day');
-    for (const [name, job] of JOBS) {
+    for (const job of JOBS) {
       if (signal.aborted) return;
-      if (!isSteady && FINAL.has(name)) continue;
-      await runJob(deps, name, job, signal);
+      if (!isSteady && job.isFinal) continue;
+      await runJob(deps, job, signal);
     }
   });
 }
 
 /** One job that fails does not keep the others from running. */
-async function runJob(deps: JobsDeps, name: string, job: Job, signal: AbortSignal): Promise<void> {
+async function runJob(deps: JobsDeps, { name, run }: NamedJob, signal: AbortSignal): Promise<void> {
   try {
-    const count = await job(deps, signal);
+    const count = await run(deps, signal);
     if (count > 0) deps.log.info({ count }, name);
   } catch (error) {
     deps.log.error({ job: name, reason: describeError(error) }, 'a job failed');
