@@ -8,6 +8,7 @@ import { startModule } from '../processes.ts';
 import { quantile } from '../statistics.ts';
 import type { Door, Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
+import { tokensOf } from './logins.ts';
 import type { Figures, Row, Scenario } from './scenario.ts';
 import { cpuOf } from './usage.ts';
 
@@ -40,7 +41,7 @@ export function crowd({ patgateGuarded }: Targets): Scenario {
   const row = (name: string, door: (place: Running) => Door, tls: boolean): Row => ({
     name,
     target: patgateGuarded,
-    run: (place) => measure(place, door(place), tls),
+    run: (place) => measure(place, { door: door(place), tls }),
   });
   return {
     name: `logins and sessions in a hostile crowd of ${SIZE}`,
@@ -49,22 +50,21 @@ export function crowd({ patgateGuarded }: Targets): Scenario {
     rounds: 3,
     rows: [
       row('patgate, SCRAM', (place) => place.door('fake'), false),
-      row('patgate, token over TLS', (place) => place.tokens?.cleartext('fake') ?? place.door('fake'), true),
+      row('patgate, token over TLS', (place) => tokensOf(place).cleartext('fake'), true),
     ],
   };
 }
 
-async function measure(place: Running, door: Door, tls: boolean): Promise<Figures> {
-  const people = new People(door, tls);
+async function measure(place: Running, way: Way): Promise<Figures> {
   const workers = await Promise.all(
     Array.from({ length: SESSIONS }, () => Worker.start(place.door('fake'), BETWEEN_QUESTIONS_MS)),
   );
   try {
     // The first ones pay for compiling.
-    await people.logIn(PHASE_MS);
-    const before = await phase(people, workers);
+    await logIn(way);
+    const before = await phase(way, workers);
     const order: CrowdOptions = {
-      port: door.port,
+      port: way.door.port,
       size: SIZE,
       addresses: ADDRESSES,
       user: ROLE,
@@ -74,7 +74,7 @@ async function measure(place: Running, door: Door, tls: boolean): Promise<Figure
     await delay(GATHER_MS);
     await crowd.ask();
     const [madeBefore, cpuBefore, sinceMs] = [await crowd.ask(), cpuOf(place), performance.now()];
-    const during = await phase(people, workers);
+    const during = await phase(way, workers);
     await crowd.ask();
     const seconds = (performance.now() - sinceMs) / 1000;
     const [made, cpu] = [(await crowd.ask()) - madeBefore, cpuOf(place) - cpuBefore];
@@ -101,33 +101,28 @@ interface Phase {
   readonly questions: Float64Array;
 }
 
-async function phase(people: People, workers: readonly Worker[]): Promise<Phase> {
+async function phase(way: Way, workers: readonly Worker[]): Promise<Phase> {
   for (const worker of workers) worker.tookMs = [];
-  const logins = await people.logIn(PHASE_MS);
+  const logins = await logIn(way);
   return { logins, questions: Float64Array.from(workers.flatMap(({ tookMs }) => tookMs)).sort() };
 }
 
-/** One after the other; nobody may be turned away. */
-class People {
-  readonly #door: Door;
-  readonly #tls: boolean;
+/** How people log in. */
+interface Way {
+  readonly door: Door;
+  readonly tls: boolean;
+}
 
-  constructor(door: Door, tls: boolean) {
-    this.#door = door;
-    this.#tls = tls;
+/** One after the other; nobody may be turned away. @returns how long each login took, sorted */
+async function logIn({ door, tls }: Way): Promise<Float64Array> {
+  const tookMs: number[] = [];
+  const untilMs = performance.now() + PHASE_MS;
+  while (performance.now() < untilMs) {
+    const startMs = performance.now();
+    const client = await LoadClient.open(door, { tls });
+    tookMs.push(performance.now() - startMs);
+    await client.leave();
+    await delay(BETWEEN_LOGINS_MS);
   }
-
-  /** @returns how long each login took, sorted */
-  async logIn(forMs: number): Promise<Float64Array> {
-    const tookMs: number[] = [];
-    const untilMs = performance.now() + forMs;
-    while (performance.now() < untilMs) {
-      const startMs = performance.now();
-      const client = await LoadClient.open(this.#door, { tls: this.#tls });
-      tookMs.push(performance.now() - startMs);
-      await client.leave();
-      await delay(BETWEEN_LOGINS_MS);
-    }
-    return Float64Array.from(tookMs).sort();
-  }
+  return Float64Array.from(tookMs).sort();
 }
