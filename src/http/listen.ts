@@ -5,11 +5,11 @@ import {
   type ServerResponse,
 } from 'node:http';
 import { createServer as createHttpsServer } from 'node:https';
-import { isIPv6, type AddressInfo } from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
 import { getRequestListener } from '@hono/node-server';
 import { RequestError } from '../core/errors.ts';
 import { isLoopback } from '../core/address.ts';
+import { listenOn, urlHost, type ListenAddress } from '../core/listen-on.ts';
 import { guardConnections, type ConnectionGuard } from './connections.ts';
 import type { ErrorAnswer } from './facade.ts';
 
@@ -20,15 +20,9 @@ export interface FetchApp {
   readonly screen?: (incoming: IncomingMessage) => ErrorAnswer | null;
 }
 
-export interface HttpAddress {
-  readonly host: string;
-  readonly port: number;
-  readonly fd?: number;
-}
-
 export interface HttpListenOptions {
-  /** Port 0 picks a free one. `fd` is an inherited listening socket, in place of both; the host still decides about TLS. */
-  readonly listen: HttpAddress;
+  /** The host decides about TLS, also where a socket was inherited. */
+  readonly listen: ListenAddress;
   /** Who is let in; left out: everybody. */
   readonly guard?: ConnectionGuard;
   /** Certificate and key; may be left out on loopback only. */
@@ -86,16 +80,6 @@ function makeServer(app: FetchApp, { tls, limits }: Pick<HttpListenOptions, 'tls
   return { server, setTls: (next) => server.setSecureContext({ minVersion: 'TLSv1.2', ...next }) };
 }
 
-function listening(server: Server, { host, port, fd }: HttpAddress): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(fd === undefined ? { host, port } : { fd }, () => {
-      server.off('error', reject);
-      resolve(server.address() as AddressInfo);
-    });
-  });
-}
-
 function closed(server: Server, graceMs: number): Promise<void> {
   return new Promise((resolve) => {
     const deadline = setTimeout(() => server.closeAllConnections(), graceMs);
@@ -119,12 +103,10 @@ export async function startHttp(app: FetchApp, options: HttpListenOptions): Prom
   const { server, setTls } = makeServer(app, options);
   server.setTimeout(SILENCE_MS);
   if (options.guard !== undefined) guardConnections(server, tls !== undefined, options.guard);
-  const { port, address } = await listening(server, listen);
-  if (listen.fd !== undefined && tls === undefined) checkInherited(server, address);
-  const at = listen.fd === undefined ? listen.host : address;
-  const host = isIPv6(at) ? `[${at}]` : at;
+  const { host, port } = await listenOn(server, listen);
+  if (listen.fd !== undefined && tls === undefined) checkInherited(server, host);
   return {
-    url: `${tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    url: `${tls === undefined ? 'http' : 'https'}://${urlHost(host)}:${port}`,
     port,
     setTls,
     close: () => closed(server, options.closeGraceMs ?? CLOSE_GRACE_MS),

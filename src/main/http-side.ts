@@ -5,11 +5,12 @@ import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { addressIn, networkList } from '../core/networks.ts';
+import type { ListenAddress } from '../core/listen-on.ts';
+import { networkList } from '../core/networks.ts';
 import { createHttpApp } from '../http/app.ts';
 import type { Readiness } from '../http/health.ts';
 import { guardConnections, type ConnectionGuard } from '../http/connections.ts';
-import { SERVER_LIMITS, startHttp, type HttpAddress } from '../http/listen.ts';
+import { SERVER_LIMITS, startHttp } from '../http/listen.ts';
 import type { SignInProvider } from '../http/web/sign-in-provider.ts';
 import { isLoopback } from '../core/address.ts';
 import { startMetrics } from '../observe/metrics-server.ts';
@@ -17,7 +18,7 @@ import type { CertificateFiles } from './ground.ts';
 import type { Capacity } from './life/capacity.ts';
 import type { InheritedSockets } from './life/inherited-sockets.ts';
 import type { LiveSettings } from './live-settings.ts';
-import { rememberedNetworks } from './remembered-networks.ts';
+import { inNetworks } from './in-networks.ts';
 import { packageVersion } from '../core/package-version.ts';
 import type { Services } from './services.ts';
 
@@ -84,7 +85,7 @@ export async function startHttpSide(options: HttpSideOptions): Promise<HttpSide>
 
 async function listenHttp(
   options: HttpSideOptions,
-  listen: HttpAddress,
+  listen: ListenAddress,
   trusted: { readonly caFile: string | null },
 ): ReturnType<typeof startHttp> {
   const { config, services, guard, registry, freeChecks, tls, postgres, clock, log } = options;
@@ -127,7 +128,7 @@ async function listenHttp(
 const ANYWHERE_HERE = { host: '127.0.0.1', port: 0 };
 
 /** An inherited socket counts, whatever the setting says of the address. */
-function withSocket(address: HttpAddress | null, fd: number | undefined): HttpAddress | null {
+function withSocket(address: ListenAddress | null, fd: number | undefined): ListenAddress | null {
   return fd === undefined ? address : { ...(address ?? ANYWHERE_HERE), fd };
 }
 
@@ -135,16 +136,12 @@ function connectionGuard(
   { settings, capacity, clock }: HttpSideOptions,
   listener: 'http' | 'metrics',
 ): ConnectionGuard {
-  const proxies = rememberedNetworks();
   return {
     limits: () => ({
       max: capacity.maxHttpConnections(),
       maxPerAddress: settings.current.http.maxConnectionsPerAddress,
     }),
-    isProxy(address) {
-      const list = proxies(settings.current.http.trustedProxies);
-      return list !== null && addressIn(address, list);
-    },
+    isProxy: inNetworks(() => settings.current.http.trustedProxies),
     hasRoom: (socket) => capacity.room(socket) !== 'none',
     refused: (reason) => capacity.refused(listener, reason),
     clock,

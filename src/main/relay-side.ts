@@ -31,7 +31,7 @@ import type { CertificateFiles, Ground } from './ground.ts';
 import type { Group } from './group.ts';
 import type { Capacity } from './life/capacity.ts';
 import type { LiveSettings } from './live-settings.ts';
-import { rememberedNetworks } from './remembered-networks.ts';
+import { inNetworks } from './in-networks.ts';
 import { expiryNotice } from './notice.ts';
 import type { Services } from './services.ts';
 
@@ -181,14 +181,14 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   const common = { credentials, hasher, method, tokenUsers, throttle, clock, grace };
   const loginDeps = { ...common, ...oauthOf(settings, clock) };
   const turns = new Turns(clock);
-  const trustedProxies = rememberedNetworks();
+  const isProxy = inNetworks(() => settings.current.listen.proxyProtocolFrom);
   return {
     admit: (socket, deadline, onClient) => {
-      const { listen, tls: tlsSettings, login: loginSettings } = settings.current;
+      const { tls: tlsSettings, login: loginSettings } = settings.current;
       return admit(socket, {
         tls,
         tlsMode: tlsSettings.mode,
-        trustedProxies: trustedProxies(listen.proxyProtocolFrom),
+        isProxy,
         firstByteTimeoutMs: loginSettings.firstByteTimeout,
         deadline: deadline.signal,
         makeTransport: parts.transports,

@@ -2,13 +2,12 @@ import type { Registry } from 'prom-client';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
-import { addressIn } from '../core/networks.ts';
 import { listen, type Listener, type ListenerOptions } from '../session/listener.ts';
 import type { CertificateFiles, Ground } from './ground.ts';
 import type { Group } from './group.ts';
 import type { Capacity } from './life/capacity.ts';
 import type { LiveSettings } from './live-settings.ts';
-import { rememberedNetworks } from './remembered-networks.ts';
+import { inNetworks } from './in-networks.ts';
 import { createRelaySide } from './relay-side.ts';
 import type { Services } from './services.ts';
 
@@ -59,7 +58,8 @@ export async function serveHere(options: SqlSideOptions): Promise<SqlSide> {
     },
   );
   return {
-    ...hostAndPort(options, listener),
+    host: listener.host,
+    port: listener.port,
     get serving() {
       return listener.accepting;
     },
@@ -90,16 +90,12 @@ export function openListener(
   run: ListenerOptions['run'],
 ): Promise<Listener> {
   const { postgres, keepalive } = settings.current.listen;
-  const proxies = rememberedNetworks();
   return listen({
     host: postgres.host,
     port: postgres.port,
     keepAliveMs: keepalive,
     ...(inherited !== undefined && { fd: inherited }),
-    isProxy(address) {
-      const list = proxies(settings.current.listen.proxyProtocolFrom);
-      return list !== null && addressIn(address, list);
-    },
+    isProxy: inNetworks(() => settings.current.listen.proxyProtocolFrom),
     hasRoom: (socket) => capacity.room(socket) !== 'none',
     refused: (reason) => capacity.refused('postgres', reason),
     backlog: BACKLOG,
@@ -111,13 +107,4 @@ export function openListener(
     clock,
     log,
   });
-}
-
-/** Where SQL clients are heard. An inherited socket is where it is; else the host is told as it was configured. */
-export function hostAndPort(
-  { settings, inherited }: Pick<SqlSideOptions, 'settings' | 'inherited'>,
-  { address }: Listener,
-): { readonly host: string; readonly port: number } {
-  const host = inherited === undefined ? settings.current.listen.postgres.host : address.address;
-  return { host, port: address.port };
 }

@@ -5,8 +5,8 @@ import {
   type ServerOptions,
   type ServerResponse,
 } from 'node:http';
-import { isIPv6, type AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import { listenOn, urlHost, type ListenAddress } from '../core/listen-on.ts';
 
 export interface MetricsListener {
   /** Without a path. */
@@ -19,8 +19,7 @@ export interface MetricsListener {
 export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
 
 export interface MetricsListenOptions {
-  /** Port 0 picks a free one. `fd` is an inherited listening socket, in place of both. */
-  readonly listen: { readonly host: string; readonly port: number; readonly fd?: number };
+  readonly listen: ListenAddress;
   /** Time limits and sizes. */
   readonly limits?: ServerOptions;
   /** Keeps connections within limits. */
@@ -37,18 +36,9 @@ export async function startMetrics(
 ): Promise<MetricsListener> {
   const server = createServer(limits, (incoming, outgoing) => answer(source, incoming, outgoing));
   guard?.(server);
-  const { host, port: wanted, fd } = listen;
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(fd === undefined ? { host, port: wanted } : { fd }, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-  const { port, address } = server.address() as AddressInfo;
-  const at = fd === undefined ? host : address;
+  const { host, port } = await listenOn(server, listen);
   return {
-    url: `http://${isIPv6(at) ? `[${at}]` : at}:${port}`,
+    url: `http://${urlHost(host)}:${port}`,
     port,
     close: () =>
       new Promise((resolve) => {

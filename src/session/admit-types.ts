@@ -1,4 +1,4 @@
-import type { BlockList, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 import type { Clock } from '../core/clock.ts';
@@ -59,8 +59,8 @@ export interface AdmitOptions {
   /** Null only when `tlsMode` is `off`. */
   readonly tls: ServerTls | null;
   readonly tlsMode: 'require' | 'prefer' | 'off';
-  /** Whose PROXY header is demanded and believed; null: nobody's. */
-  readonly trustedProxies: BlockList | null;
+  /** Whose PROXY header is demanded and believed. */
+  readonly isProxy: (address: string) => boolean;
   /** From accept to the first byte. */
   readonly firstByteTimeoutMs: number;
   /** Aborted when the whole of login has taken too long. */

@@ -1,6 +1,5 @@
 import type { Socket } from 'node:net';
 
-import { addressIn } from '../core/networks.ts';
 import { acceptTls } from '../tls/accept.ts';
 import type { TlsIdentity } from '../tls/server-tls.ts';
 import {
@@ -56,8 +55,7 @@ async function open(attempt: Attempt): Promise<Admitted | CancelAsked> {
   const { opening, options } = attempt;
   await attempt.firstByte();
   await options.turns.take();
-  const { trustedProxies } = options;
-  if (trustedProxies !== null && addressIn(attempt.peer.address, trustedProxies)) {
+  if (options.isProxy(attempt.peer.address)) {
     attempt.peer = await readProxyHeader(opening, attempt.peer);
     if (attempt.peer.proxied) options.onClient?.(attempt.peer.address);
   }

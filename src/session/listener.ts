@@ -1,18 +1,14 @@
-import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Clock } from '../core/clock.ts';
+import { listenOn, type ListenAddress } from '../core/listen-on.ts';
 import { connectionPeer } from './peer.ts';
 import { PendingConnections, type PendingLimits, type PendingPlace } from './pending.ts';
 
 const DEFAULT_KEEP_ALIVE_MS = 60_000;
 
-export interface ListenerOptions {
-  readonly host: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-  /** An inherited listening socket, in place of host and port. */
-  readonly fd?: number;
+export interface ListenerOptions extends ListenAddress {
   /** Who will say in a PROXY header whom it speaks for. */
   readonly isProxy: (address: string) => boolean;
   /** Whether file descriptors are left for a connection. */
@@ -31,7 +27,9 @@ export interface ListenerOptions {
 }
 
 export interface Listener {
-  readonly address: AddressInfo;
+  /** Where clients are heard; the port in use. */
+  readonly host: string;
+  readonly port: number;
   readonly accepting: boolean;
   /** Stops accepting; running sessions go on. */
   stopAccepting(): void;
@@ -79,24 +77,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
       })
       .finally(() => place.settled());
   });
-  await listening(server, options);
+  const bound = await listenOn(server, options, { backlog: options.backlog });
+  server.on('error', (error) => log.error({ error: describeError(error) }, 'cannot accept'));
   return {
-    address: server.address() as AddressInfo,
+    ...bound,
     get accepting() {
       return server.listening;
     },
     stopAccepting: () => server.close(),
   };
-}
-
-function listening(server: Server, options: ListenerOptions): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    const { host, port, fd, backlog } = options;
-    server.listen(fd === undefined ? { host, port, backlog } : { fd, backlog }, () => {
-      server.off('error', reject);
-      server.on('error', (error) => options.log.error({ error: describeError(error) }, 'cannot accept'));
-      resolve();
-    });
-  });
 }

@@ -1,10 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
-import { BlockList, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import { systemClock, type Clock } from '../../src/core/clock.ts';
 import { createLog } from '../../src/core/log.ts';
+import { addressIn } from '../../src/core/networks.ts';
 import {
   admit,
   type Admitted,
@@ -35,7 +36,7 @@ export interface Door {
   readonly sockets: Socket[];
 }
 
-export type DoorOptions = Partial<Omit<AdmitOptions, 'trustedProxies'>> & {
+export type DoorOptions = Partial<Omit<AdmitOptions, 'isProxy'>> & {
   readonly trusted?: readonly string[];
   readonly pauseOnConnect?: boolean;
 };
@@ -53,7 +54,11 @@ export async function openDoor(overrides: DoorOptions = {}): Promise<Door> {
   });
   const options = {
     ...{ tls, tlsMode: 'require', firstByteTimeoutMs: 60_000, deadline: new AbortController().signal, log },
-    ...{ clock: systemClock, makeTransport: createTransports(), trustedProxies: networks(overrides.trusted) },
+    ...{
+      clock: systemClock,
+      makeTransport: createTransports(),
+      isProxy: (address: string) => addressIn(address, overrides.trusted ?? []),
+    },
     turns: new Turns(systemClock),
     onRefused: (refusal: Refusal) => void refusals.push(refusal),
     ...overrides,
@@ -108,15 +113,6 @@ export function heldClock(): Clock & { fire(): void; readonly pending: number } 
 /** Turns the event loop until something is so. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setImmediate(resolve));
-}
-
-function networks(subnets: readonly string[] = []): BlockList {
-  const list = new BlockList();
-  for (const subnet of subnets) {
-    const [address = '', bits = ''] = subnet.split('/');
-    list.addSubnet(address, Number(bits), address.includes(':') ? 'ipv6' : 'ipv4');
-  }
-  return list;
 }
 
 interface Queue<T> {

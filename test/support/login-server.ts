@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { BlockList, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createServer, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { systemClock } from '../../src/core/clock.ts';
@@ -78,7 +78,7 @@ function admitOptions(tls: ServerTls): AdmitOptions {
   return {
     tls,
     tlsMode: 'prefer',
-    trustedProxies: new BlockList(),
+    isProxy: () => false,
     firstByteTimeoutMs: 30_000,
     deadline: new AbortController().signal,
     makeTransport: createTransports(),

@@ -5,7 +5,7 @@ import type { PendingPlace } from '../../session/pending.ts';
 import type { Config } from '../../config/config.ts';
 import type { CancelKey } from '../../session/cancel.ts';
 import type { CertificateFiles } from '../ground.ts';
-import { hostAndPort, openListener, type SqlSide, type SqlSideOptions } from '../sql-side.ts';
+import { openListener, type SqlSide, type SqlSideOptions } from '../sql-side.ts';
 import { MergedMetrics } from './merged-metrics.ts';
 import { embeddedOf, type NewSettings, type StartOrder } from './protocol.ts';
 import { Slot } from './slot.ts';
@@ -38,7 +38,8 @@ export async function serveByWorkers(options: CrewOptions): Promise<SqlSide> {
     throw error;
   }
   return {
-    ...hostAndPort(options, listener),
+    host: listener.host,
+    port: listener.port,
     get serving() {
       return listener.accepting && crew.size > 0;
     },
