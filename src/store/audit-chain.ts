@@ -14,12 +14,12 @@ export function recordOf(entry: AuditEntry, seq: number, now: Date): AuditRecord
     action: entry.action,
     outcome: entry.outcome,
     actor_uid: actor.uid,
-    actor_name: storable(actor.name),
+    actor_name: storedName(actor.name),
     actor_via: actor.via,
     actor_tid: actor.tid,
     target_kind: target?.kind ?? null,
     target_id: target?.id ?? null,
-    target_name: storableOrNull(target?.name),
+    target_name: target?.name === undefined || target.name === null ? null : storedName(target.name),
     address: storableOrNull(entry.address),
     application: storableOrNull(entry.application),
     reason: storableOrNull(entry.reason),
@@ -89,6 +89,14 @@ export function rowOf({ hash, ...record }: Selectable<AuditTable>): AuditRow {
     detail: record.detail === null ? null : (JSON.parse(record.detail) as Record<string, unknown>),
     hash: hash.toString('hex'),
   };
+}
+
+/** Longer than any name that there is, and in UTF-8 within the 2,704 bytes that PostgreSQL's indexes take. */
+const LONGEST_NAME = 800;
+
+/** A name as it is stored, and has to be looked for: a stranger's may be as long as a start-up packet. */
+export function storedName(name: string): string {
+  return storable(name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name);
 }
 
 /** A user name comes from strangers: PostgreSQL's text takes no NUL, and no lone surrogate gets there and back. */

@@ -1,6 +1,6 @@
 import { sql } from 'kysely';
 import type { AuditQuery, AuditRow, LoginCount } from './audit.ts';
-import { rowOf } from './audit-chain.ts';
+import { rowOf, storedName } from './audit-chain.ts';
 import type { Store } from './store.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -23,7 +23,7 @@ export async function listAudit({ db }: Store, query: AuditQuery): Promise<reado
   }
   if (actor !== undefined) {
     // The index of names holds those of strangers alone, so that a proved login has no more to write.
-    const name = clean(actor);
+    const name = storedName(actor);
     const users = await db.selectFrom('users').select('uid').where('name', '=', name).execute();
     const uids = users.map((user) => user.uid);
     rows = rows.where((row) =>
@@ -34,7 +34,7 @@ export async function listAudit({ db }: Store, query: AuditQuery): Promise<reado
     );
   }
   if (target !== undefined) {
-    const name = clean(target);
+    const name = storedName(target);
     rows = rows.where((row) => row.or([row('target_id', '=', name), row('target_name', '=', name)]));
   }
   const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
@@ -54,6 +54,3 @@ export async function loginsPerHour({ db }: Store, from: Date, before: Date): Pr
     group by 1, 2, 3 order by 1, 3, 2`.execute(db);
   return rows;
 }
-
-/** PostgreSQL's text holds no NUL; what came with one is stored like this. */
-const clean = (text: string): string => text.replaceAll('\0', '\uFFFD');

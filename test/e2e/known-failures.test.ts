@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import pg from 'pg';
@@ -13,6 +14,7 @@ import {
   typed,
 } from '../protocol/packets.ts';
 import { asAdmin } from '../support/database.ts';
+import { eventually } from '../support/eventually.ts';
 import { startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
 import { queryOne, withClient } from '../support/query.ts';
 import { openSession, ping } from '../support/session.ts';
@@ -236,6 +238,17 @@ describe('somebody else’s session', () => {
       await new Promise((resolve) => setTimeout(resolve, 50));
     }
   }
+});
+
+it('goes on writing the audit after a user name that no index takes', async () => {
+  const name = randomBytes(4900).toString('hex');
+  const noPassword = typed('Q', text('select 1'));
+  const answer = await send(startup(0x3_0000, { user: name }), noPassword);
+  expect(lastError(answer)).toMatchObject({ C: '08P01' });
+  await eventually(async () => {
+    const [row] = await gateway.services.audit.list({ actor: name });
+    expect(row).toMatchObject({ outcome: 'refused', reason: 'wire.malformed' });
+  });
 });
 
 it('leaves no engine session behind that nobody has', async () => {

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -13,6 +14,10 @@ const entry = (name: string, more: Partial<AuditEntry> = {}): AuditEntry => ({
   actor: { uid: null, name, via: 'password', tid: null },
   ...more,
 });
+
+/** Text of three bytes a character that cannot be compressed. */
+const noise = (length: number): string =>
+  Array.from(randomBytes(length), (byte, at) => String.fromCharCode(0x4e00 + 64 * byte + (at % 64))).join('');
 
 describe('audit', () => {
   let test: TestStore;
@@ -183,6 +188,19 @@ describe('audit', () => {
       actor: { name: 'a\uFFFDb\uFFFD' },
       application: '\uFFFD',
     });
+    expect(await audit.verify()).toMatchObject({ ok: true });
+  });
+
+  it('takes names that are longer than an index takes, and finds them again', async () => {
+    const audit = open();
+    const [who, what] = [noise(5000), noise(5000)];
+    audit.note(entry(who, { target: { kind: 'session', id: null, name: what } }));
+    audit.note(entry('next'));
+    await audit.flush();
+    const rows = await audit.list();
+    expect(rows.map(({ actor }) => actor.name)).toEqual(['next', `${who.slice(0, 800)}…`]);
+    expect(await audit.list({ actor: who })).toEqual(rows.slice(1));
+    expect(await audit.list({ target: what })).toEqual(rows.slice(1));
     expect(await audit.verify()).toMatchObject({ ok: true });
   });
 });
