@@ -1,6 +1,5 @@
-import type { BlockList } from 'node:net';
 import { RequestError, type ErrorCode } from '../core/errors.ts';
-import { addressIn, parseNetwork } from '../core/networks.ts';
+import { addressIn, parseNetwork, type NetworkList } from '../core/networks.ts';
 import type { Actor } from './actor.ts';
 
 /** Who may narrow the addresses that a secret is good from, in the order in which they are asked. */
@@ -9,7 +8,7 @@ export type NetworkRule = (typeof NETWORK_RULES)[number];
 
 /** What each allows, as `parseNetwork` gives it; null: any address. */
 export type NetworkLists<Rule extends NetworkRule = NetworkRule> = Readonly<
-  Record<Rule, BlockList | readonly string[] | null>
+  Record<Rule, NetworkList | readonly string[] | null>
 >;
 
 /** What logs, audit and metrics call a login that one of them stands in the way of. */

@@ -1,6 +1,5 @@
-import type { BlockList } from 'node:net';
 import { normalAddress } from '../core/address.ts';
-import { addressIn } from '../core/networks.ts';
+import { addressIn, type NetworkList } from '../core/networks.ts';
 
 /**
  * The client's address: the peer's own, or, while that is a trusted proxy, what it says in X-Forwarded-For, read from the
@@ -9,7 +8,7 @@ import { addressIn } from '../core/networks.ts';
 export function clientAddress(
   peer: string | undefined,
   forwardedFor: string | undefined,
-  trustedProxies: BlockList | null,
+  trustedProxies: NetworkList | null,
 ): string | null {
   const own = peer === undefined ? null : normalAddress(peer);
   if (own === null || trustedProxies === null || forwardedFor === undefined) return own;

@@ -1,10 +1,10 @@
-import type { BlockList } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Oversight } from '../accounts/oversight.ts';
 import type { AccountService } from '../accounts/service.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import type { NetworkList } from '../core/networks.ts';
 import type { Audit } from '../store/audit.ts';
 import type { Authenticator } from '../tokens/authenticator.ts';
 import type { LastUsed } from '../tokens/last-used.ts';
@@ -34,7 +34,7 @@ export interface HttpDeps {
   /** Reserved user names that mean "the password is a token". */
   readonly tokenUsers: readonly string[];
   /** Peers whose X-Forwarded-For is believed; null: nobody's. */
-  readonly trustedProxies: BlockList | null;
+  readonly trustedProxies: NetworkList | null;
   readonly product: Product;
   readonly gateway: GatewayDoor;
   /** Address of the web page as people see it; null: the listener's own. */

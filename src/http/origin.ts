@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import type { BlockList } from 'node:net';
+import type { NetworkList } from '../core/networks.ts';
 import type { Origin } from '../tokens/service.ts';
 import { clientAddress } from './address.ts';
 import type { HttpContext } from './env.ts';
@@ -14,7 +14,7 @@ function printable(text: string): string {
 /** The client's address; null when there is no socket. */
 export function addressOf(
   { socket, headers }: IncomingMessage,
-  trustedProxies: BlockList | null,
+  trustedProxies: NetworkList | null,
 ): string | null {
   const forwarded = headers['x-forwarded-for'];
   return clientAddress(
@@ -25,7 +25,7 @@ export function addressOf(
 }
 
 /** Where a request comes from; the application is what User-Agent says. */
-export function originOf(c: HttpContext, trustedProxies: BlockList | null): Origin {
+export function originOf(c: HttpContext, trustedProxies: NetworkList | null): Origin {
   // Without a listener (an application called directly) there are no bindings.
   const bindings = c.env as HttpContext['env'] | undefined;
   const agent = printable(c.req.header('user-agent') ?? '');

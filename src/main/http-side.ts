@@ -6,7 +6,7 @@ import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { ListenAddress } from '../core/listen-on.ts';
-import { networkList } from '../core/networks.ts';
+import { NetworkList } from '../core/networks.ts';
 import { createHttpApp } from '../http/app.ts';
 import type { Readiness } from '../http/health.ts';
 import { guardConnections, type ConnectionGuard } from '../http/connections.ts';
@@ -102,7 +102,8 @@ async function listenHttp(
     log,
     clock,
     tokenUsers: config.login.tokenUsers,
-    trustedProxies: config.http.trustedProxies.length === 0 ? null : networkList(config.http.trustedProxies),
+    trustedProxies:
+      config.http.trustedProxies.length === 0 ? null : new NetworkList(config.http.trustedProxies),
     product: {
       version: packageVersion(),
       clusterId: await clusterId(services),

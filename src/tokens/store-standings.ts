@@ -1,6 +1,6 @@
 import { effectivePrivileges, type Privilege } from '../accounts/actor.ts';
 import type { Clock } from '../core/clock.ts';
-import { networkList } from '../core/networks.ts';
+import { NetworkList } from '../core/networks.ts';
 import type { Prepared, Store } from '../store/store.ts';
 import { endOf, tokenStanding } from './standing.ts';
 import type { LiveNetworks, StandingReport, Standings } from './standings.ts';
@@ -84,7 +84,7 @@ export function createStandings({ store, clock }: { store: Store; clock: Clock }
 /** The policy's list is made ready once for all rows: a change of policy asks about every session there is. */
 function networkLists<Row extends NetworkColumns>(rows: readonly Row[]): (row: Row) => LiveNetworks {
   const forAll = rows[0]?.policy_networks ?? null;
-  const policy = forAll === null ? null : networkList(forAll);
+  const policy = forAll === null ? null : new NetworkList(forAll);
   return ({ networks: user }) => ({ policy, user });
 }
 

@@ -8,7 +8,7 @@ import {
   type NetworkLists,
 } from '../../../src/accounts/network-rules.ts';
 import type { RequestError } from '../../../src/core/errors.ts';
-import { networkList } from '../../../src/core/networks.ts';
+import { NetworkList } from '../../../src/core/networks.ts';
 
 const NONE: NetworkLists = { policy: null, user: null, token: null };
 const TEN = ['10.0.0.0/8'];
@@ -39,8 +39,11 @@ describe('the rule that bars an address', () => {
     ['is met by an address that is not known', '', { ...NONE, user: ['0.0.0.0/0', '::/0'] }, 'user'],
   ])('%s', (_what, address, lists, expected) => {
     expect(barringRule(address, lists)).toBe(expected);
-    const ready = { ...lists, policy: lists.policy === null ? null : networkList(lists.policy as string[]) };
-    expect(barringRule(address, ready)).toBe(expected);
+    const ready = Object.entries(lists).map(([rule, list]) => [
+      rule,
+      list === null ? null : new NetworkList(list as string[]),
+    ]);
+    expect(barringRule(address, Object.fromEntries(ready) as NetworkLists)).toBe(expected);
   });
 });
 
@@ -50,6 +53,9 @@ describe('networks as they are kept', () => {
     ['an empty list is no rule', [], null],
     ['addresses are networks of one', ['192.0.2.7', '2001:DB8::1'], ['192.0.2.7/32', '2001:db8::1/128']],
     ['each once', ['10.0.0.0/8', ' 10.0.0.0/8'], ['10.0.0.0/8']],
+    ['mapped IPv4 is IPv4', ['::ffff:10.0.0.0/104', '::FFFF:192.0.2.7'], ['10.0.0.0/8', '192.0.2.7/32']],
+    ['wider than the mapped ones is IPv6', ['::ffff:0:0/90'], ['::ffff:0:0/90']],
+    ['a zone is none of it', ['fe80::1%eth0/64'], ['fe80::1/64']],
   ])('%s', (_what, given, kept) => {
     expect(checkNetworks(given)).toEqual(kept);
   });

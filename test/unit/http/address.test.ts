@@ -1,11 +1,9 @@
-import { BlockList } from 'node:net';
 import { describe, expect, it } from 'vitest';
 import { addressBlock, isLoopback } from '../../../src/core/address.ts';
+import { NetworkList } from '../../../src/core/networks.ts';
 import { clientAddress } from '../../../src/http/address.ts';
 
-const proxies = new BlockList();
-proxies.addSubnet('10.0.0.0', 8, 'ipv4');
-proxies.addSubnet('fd00::', 8, 'ipv6');
+const proxies = new NetworkList(['10.0.0.0/8', 'fd00::/8']);
 
 describe('the client’s address', () => {
   it.each<[string, string | undefined, string | undefined, string | null]>([
