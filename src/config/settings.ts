@@ -151,7 +151,7 @@ export const SETTINGS = {
   'login.max_pending_per_address': setting(type.integer(1, 1_000_000), '250', {
     ...login,
     reloadable: true,
-    help: 'The same from one address.',
+    help: 'The same from one address; of IPv6, from one /64.',
   }),
   'login.throttle_free': setting(type.integer(1, 1_000_000), '10', {
     ...login,
@@ -329,7 +329,7 @@ export const SETTINGS = {
   'http.max_connections_per_address': setting(type.integer(1, 1_000_000), '100', {
     ...http,
     reloadable: true,
-    help: 'The same from one address. Proxies of http.trusted_proxies are under the limit in all only.',
+    help: 'The same from one address; of IPv6, from one /64. Proxies of http.trusted_proxies are under the limit in all only.',
   }),
   'http.trusted_proxies': setting(type.networks, '', {
     ...http,

@@ -1,7 +1,9 @@
+import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 
 export interface ConnectionLimits {
   readonly max: number;
+  /** Of IPv6: from one /64. */
   readonly maxPerAddress: number;
 }
 
@@ -16,7 +18,8 @@ export interface ConnectionPlace {
 }
 
 interface Entry {
-  readonly address: string | null;
+  /** What its sender is held to. */
+  readonly block: string | null;
   readonly close: () => void;
   /** Requests under way. */
   requests: number;
@@ -50,13 +53,14 @@ export class ConnectionPlaces {
    */
   take(address: string | null, close: () => void): ConnectionPlace | null {
     const { max, maxPerAddress } = this.#limits();
-    const count = address === null ? 0 : (this.#counts.get(address) ?? 0);
-    if (count >= maxPerAddress && !this.#evict((entry) => entry.address === address)) return null;
+    const block = address === null ? null : addressBlock(address);
+    const count = block === null ? 0 : (this.#counts.get(block) ?? 0);
+    if (count >= maxPerAddress && !this.#evict((entry) => entry.block === block)) return null;
     if (this.#all.size >= max && !this.#evict(() => true)) return null;
-    const entry: Entry = { address, close, requests: 0, idleSinceMs: this.#clock.monotonicMs() };
+    const entry: Entry = { block, close, requests: 0, idleSinceMs: this.#clock.monotonicMs() };
     this.#all.add(entry);
     this.#idle.add(entry);
-    if (address !== null) this.#counts.set(address, (this.#counts.get(address) ?? 0) + 1);
+    if (block !== null) this.#counts.set(block, (this.#counts.get(block) ?? 0) + 1);
     return {
       begin: () => {
         entry.requests += 1;
@@ -85,9 +89,9 @@ export class ConnectionPlaces {
 
   #remove(entry: Entry): void {
     this.#idle.delete(entry);
-    if (!this.#all.delete(entry) || entry.address === null) return;
-    const left = (this.#counts.get(entry.address) ?? 1) - 1;
-    if (left > 0) this.#counts.set(entry.address, left);
-    else this.#counts.delete(entry.address);
+    if (!this.#all.delete(entry) || entry.block === null) return;
+    const left = (this.#counts.get(entry.block) ?? 1) - 1;
+    if (left > 0) this.#counts.set(entry.block, left);
+    else this.#counts.delete(entry.block);
   }
 }

@@ -1,7 +1,8 @@
+import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 
 export interface PendingLimits {
-  /** Connections that have not logged in yet, in all and from one address. */
+  /** Connections that have not logged in yet, in all and from one address or, of IPv6, one /64. */
   readonly max: number;
   readonly maxPerAddress: number;
 }
@@ -17,8 +18,8 @@ export interface PendingPlace {
 }
 
 interface Entry {
-  /** Null: a balancer's, which has not told whom it speaks for. */
-  address: string | null;
+  /** What its sender is held to. Null: a balancer's, which has not told whom it speaks for. */
+  block: string | null;
   readonly sinceMs: number;
   close: () => void;
 }
@@ -35,9 +36,9 @@ const MORE = 2;
 export class PendingConnections {
   readonly #limits: () => PendingLimits;
   readonly #clock: Clock;
-  /** The oldest first, in all and of each address that is a client's. */
+  /** The oldest first, in all and of each address, or /64, that is a client's. */
   readonly #all = new Set<Entry>();
-  readonly #byAddress = new Map<string, Set<Entry>>();
+  readonly #byBlock = new Map<string, Set<Entry>>();
 
   constructor(limits: () => PendingLimits, clock: Clock) {
     this.#limits = limits;
@@ -53,27 +54,28 @@ export class PendingConnections {
    * @returns null when there is no place, nor anybody who has had one for long
    */
   take(address: string | null): PendingPlace | null {
-    if (!this.#roomFrom(address)) return null;
+    const block = address === null ? null : addressBlock(address);
+    if (!this.#roomFrom(block)) return null;
     const { max } = this.#limits();
-    if (this.#all.size >= max && !this.#evictOldest(this.#all) && !this.#evictFromHeaviest(address))
+    if (this.#all.size >= max && !this.#evictOldest(this.#all) && !this.#evictFromHeaviest(block))
       return null;
-    const entry: Entry = { address, sinceMs: this.#clock.monotonicMs(), close: () => undefined };
+    const entry: Entry = { block, sinceMs: this.#clock.monotonicMs(), close: () => undefined };
     this.#all.add(entry);
     this.#count(entry);
     return {
       settled: () => this.#remove(entry),
-      comesFrom: (client) => this.#comesFrom(entry, client),
+      comesFrom: (client) => this.#comesFrom(entry, addressBlock(client)),
       whenEvicted(close) {
         entry.close = close;
       },
     };
   }
 
-  #comesFrom(entry: Entry, client: string): void {
+  #comesFrom(entry: Entry, block: string): void {
     if (!this.#all.has(entry)) return;
     this.#uncount(entry);
-    if (this.#roomFrom(client)) {
-      entry.address = client;
+    if (this.#roomFrom(block)) {
+      entry.block = block;
       this.#count(entry);
     } else {
       this.#all.delete(entry);
@@ -81,8 +83,8 @@ export class PendingConnections {
     }
   }
 
-  #roomFrom(address: string | null): boolean {
-    const fromThere = address === null ? undefined : this.#byAddress.get(address);
+  #roomFrom(block: string | null): boolean {
+    const fromThere = block === null ? undefined : this.#byBlock.get(block);
     return (
       fromThere === undefined || fromThere.size < this.#limits().maxPerAddress || this.#evictOldest(fromThere)
     );
@@ -97,10 +99,10 @@ export class PendingConnections {
   }
 
   /** Where all are young, an address that holds many places gives one to an address that holds few. */
-  #evictFromHeaviest(address: string | null): boolean {
+  #evictFromHeaviest(block: string | null): boolean {
     let heaviest = new Set<Entry>();
-    for (const entries of this.#byAddress.values()) if (entries.size > heaviest.size) heaviest = entries;
-    const own = address === null ? 0 : (this.#byAddress.get(address)?.size ?? 0);
+    for (const entries of this.#byBlock.values()) if (entries.size > heaviest.size) heaviest = entries;
+    const own = block === null ? 0 : (this.#byBlock.get(block)?.size ?? 0);
     const [oldest] = heaviest;
     if (oldest === undefined || heaviest.size <= MORE * (own + 1)) return false;
     this.#remove(oldest);
@@ -113,15 +115,15 @@ export class PendingConnections {
   }
 
   #count(entry: Entry): void {
-    const { address } = entry;
-    if (address === null) return;
-    this.#byAddress.set(address, (this.#byAddress.get(address) ?? new Set<Entry>()).add(entry));
+    const { block } = entry;
+    if (block === null) return;
+    this.#byBlock.set(block, (this.#byBlock.get(block) ?? new Set<Entry>()).add(entry));
   }
 
   #uncount(entry: Entry): void {
-    const { address } = entry;
-    const fromThere = address === null ? undefined : this.#byAddress.get(address);
+    const { block } = entry;
+    const fromThere = block === null ? undefined : this.#byBlock.get(block);
     fromThere?.delete(entry);
-    if (address !== null && fromThere?.size === 0) this.#byAddress.delete(address);
+    if (block !== null && fromThere?.size === 0) this.#byBlock.delete(block);
   }
 }

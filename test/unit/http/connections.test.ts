@@ -5,6 +5,7 @@ import { Hono } from 'hono';
 import { Registry } from 'prom-client';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { ConnectionPlaces } from '../../../src/http/connection-places.ts';
 import { guardConnections, type ConnectionGuard } from '../../../src/http/connections.ts';
 import type { HttpEnv } from '../../../src/http/env.ts';
 import { SERVER_LIMITS, startHttp, type HttpListenOptions } from '../../../src/http/listen.ts';
@@ -112,6 +113,16 @@ describe('too many connections', () => {
     expect(await text(await open(port))).toBe('');
     expect(refused).toEqual(['descriptors']);
   });
+});
+
+it('one /64 of IPv6 has the places of one address', () => {
+  const places = new ConnectionPlaces(() => ({ max: 10, maxPerAddress: 2 }), systemClock);
+  const take = (address: string) => places.take(address, () => undefined);
+  const [first] = ['2001:db8:1:2::1', '2001:db8:1:2:ffff::2'].map(take);
+  expect(take('2001:db8:1:2::3')).toBeNull();
+  expect(take('2001:db8:1:3::1')).not.toBeNull();
+  first?.leave();
+  expect(take('2001:db8:1:2::3')).not.toBeNull();
 });
 
 describe('slow senders', () => {

@@ -76,6 +76,15 @@ test('in a flood from a few addresses, one that comes from elsewhere finds a pla
   expect(pending.total).toBe(12);
 });
 
+test('an IPv6 client cannot be many by hopping about in its /64', () => {
+  limits = { max: 12, maxPerAddress: 6 };
+  for (let n = 0; n < 40; n++) take(`flood ${n}`, `2001:db8:1:2::${n.toString(16)}`);
+  expect(pending.total).toBe(6);
+  for (let n = 0; n < 40; n++) pending.take(null)?.comesFrom(`2001:db8:1:2:ffff::${n.toString(16)}`);
+  expect(pending.total).toBe(6);
+  expect(take('another network', '2001:db8:1:3::1')).not.toBeNull();
+});
+
 test('behind a balancer, the clients that it speaks for are counted, and it is not', () => {
   limits = { max: 6, maxPerAddress: 2 };
   const places = ['a', 'b', 'c', 'd'].map((name) => take(name, null));
