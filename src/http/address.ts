@@ -15,9 +15,15 @@ export function clientAddress(
   let address = own;
   for (const hop of forwardedFor.split(',').reverse()) {
     if (!addressIn(address, trustedProxies)) return address;
-    const next = normalAddress(hop.trim());
+    const next = hopAddress(hop.trim());
     if (next === null) return address;
     address = next;
   }
   return address;
+}
+
+/** Some proxies add the port that a client came from, and brackets around IPv6. */
+function hopAddress(hop: string): string | null {
+  const [, ipv6, ipv4] = /^\[([^\]]+)\](?::\d+)?$|^([\d.]+):\d+$/.exec(hop) ?? [];
+  return normalAddress(ipv6 ?? ipv4 ?? hop);
 }

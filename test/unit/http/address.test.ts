@@ -14,6 +14,10 @@ describe('the client’s address', () => {
     ['behind one proxy', '10.0.0.1', '198.51.100.7', '198.51.100.7'],
     ['behind two', 'fd00::1', '198.51.100.7, 10.0.0.2', '198.51.100.7'],
     ['made-up hops further left', '10.0.0.1', '203.0.113.9, 198.51.100.7', '198.51.100.7'],
+    ['with a port', '10.0.0.1', '198.51.100.7:40000', '198.51.100.7'],
+    ['IPv6 in brackets', '10.0.0.1', '[2001:db8::7]', '2001:db8::7'],
+    ['IPv6 with a port', '10.0.0.1', '[2001:db8::7]:40000, [fd00::2]:443', '2001:db8::7'],
+    ['IPv4 in IPv6 from a proxy', '::ffff:10.0.0.1', '::ffff:198.51.100.7', '198.51.100.7'],
     ['nonsense from a proxy', '10.0.0.1', 'unknown', '10.0.0.1'],
   ])('%s', (_, peer, forwarded, address) => expect(clientAddress(peer, forwarded, proxies)).toBe(address));
 
