@@ -1,10 +1,12 @@
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { systemActor } from '../../src/accounts/actor.ts';
-import type { AuditAction } from '../../src/store/audit.ts';
-import { BEHIND_PROXY, connectFrom } from '../support/behind-proxy.ts';
+import type { AuditAction, AuditRow } from '../../src/store/audit.ts';
+import { BEHIND_PROXY, connectBehind, connectFrom, proxyHeader } from '../support/behind-proxy.ts';
 import { runHere } from '../support/command-line.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import { startGateway, type TestGateway, type TestToken, type TestUser } from '../support/gateway.ts';
+import { startIdentityProvider, type IdentityProvider } from '../support/identity-provider.ts';
+import { errorFields, WireClient } from '../support/wire-client.ts';
 
 const ADMIN = systemActor('networks test');
 const OFFICE = ['203.0.113.0/24', '2001:db8:1::/48'];
@@ -13,20 +15,30 @@ const INSIDE_6 = '2001:db8:1::7';
 const OUTSIDE = '198.51.100.9';
 const OUTSIDE_6 = '2001:db8:2::9';
 
+let provider: IdentityProvider;
 let gateway: TestGateway;
 let root: TestUser;
 let ada: TestUser;
 let bob: TestUser;
 let token: TestToken;
 beforeAll(async () => {
-  gateway = await startGateway({ ...BEHIND_PROXY, 'login.throttle_free': '1000' });
+  provider = await startIdentityProvider();
+  gateway = await startGateway({
+    ...BEHIND_PROXY,
+    'login.throttle_free': '1000',
+    'oauth.issuer': provider.issuer,
+    'oauth.audience': 'patgate',
+  });
   root = await gateway.addUser('root');
   await gateway.services.accounts.grant(ADMIN, 'admin', { kind: 'user', name: 'root' });
-  ada = await gateway.addUser('ada');
+  ada = await gateway.addUser('ada', { email: 'ada@example.com' });
   bob = await gateway.addUser('bob');
   token = await gateway.issueToken(ada, { label: 'laptop', networks: OFFICE });
 });
-afterAll(() => gateway.stop());
+afterAll(async () => {
+  await gateway.stop();
+  await provider.close();
+});
 afterEach(async () => {
   await setPolicy(null);
   await setUser(ada, null);
@@ -46,10 +58,12 @@ function fieldsOf(html: string): Record<string, string> {
   return Object.fromEntries(filled.map(({ name, value }) => [name, value]));
 }
 
-async function lastReason(action: AuditAction): Promise<unknown> {
+async function lastRow(action: AuditAction): Promise<AuditRow | undefined> {
   const [row] = await gateway.services.audit.list({ action, limit: 1 });
-  return row?.reason;
+  return row;
 }
+
+const lastReason = async (action: AuditAction): Promise<unknown> => (await lastRow(action))?.reason;
 
 describe('a SQL login', () => {
   const POLICY = {
@@ -105,7 +119,9 @@ describe('a SQL login', () => {
         code: '28000',
         message: expect.stringMatching(refusal.message) as string,
       });
-      await expect.poll(() => lastReason('login')).toBe(refusal.reason);
+      await expect
+        .poll(() => lastRow('login'))
+        .toMatchObject({ outcome: 'refused', reason: refusal.reason, address, actor: { uid: ada.uid } });
     });
   });
 
@@ -123,6 +139,150 @@ describe('a SQL login', () => {
         message: `password authentication failed for user "${user}"`,
       });
     }
+  });
+});
+
+describe('a login by the identity provider’s token', () => {
+  const POLICY = ['login.policy_network_not_allowed', /one of the networks that the policy allows/] as const;
+  const USER = ['login.user_network_not_allowed', /one of that user's networks/] as const;
+  const bearer = (jwt: string) => `n,,\u0001auth=Bearer ${jwt}\u0001\u0001`;
+
+  async function begin(address: string, user: string): Promise<WireClient> {
+    const header = proxyHeader(address);
+    const client = await WireClient.connect({ port: gateway.port, tls: true, header });
+    onTestFinished(() => client.destroy());
+    client.startup(user, gateway.engine.name);
+    await client.authentication();
+    return client;
+  }
+
+  const byBearer = async (address: string, user: string, jwt: string) =>
+    (await begin(address, user)).saslInitial('OAUTHBEARER', bearer(jwt));
+  const inCleartext = async (address: string, user: string, jwt: string) =>
+    (await begin(address, user)).password(jwt);
+
+  describe.each([
+    ['over OAUTHBEARER as $oauth', '$oauth', byBearer],
+    ['over OAUTHBEARER as a named user', 'ada', byBearer],
+    ['in cleartext as $token', '$token', inCleartext],
+  ] as const)('%s', (_how, user, logIn) => {
+    it.each([
+      ['the policy', () => setPolicy(OFFICE), POLICY],
+      ['the user', () => setUser(ada, OFFICE), USER],
+    ])('is held to the networks of %s', async (_whose, change, [reason, message]) => {
+      await change();
+      const jwt = await provider.token();
+      for (const address of [INSIDE, `::ffff:${INSIDE}`, INSIDE_6]) {
+        expect(await (await logIn(address, user, jwt)).verdict()).toEqual({ ok: true });
+      }
+      for (const address of [OUTSIDE, OUTSIDE_6]) {
+        expect(await (await logIn(address, user, jwt)).verdict()).toMatchObject({
+          sqlState: '28000',
+          message: expect.stringMatching(message) as string,
+        });
+        await expect
+          .poll(() => lastRow('login'))
+          .toMatchObject({
+            outcome: 'refused',
+            reason,
+            address,
+            actor: { uid: ada.uid, name: 'ada', via: 'oauth' },
+          });
+      }
+    });
+  });
+
+  it('says nothing of rules where the token is not good', async () => {
+    await setPolicy(OFFICE);
+    const client = await byBearer(OUTSIDE, '$oauth', await provider.token({ aud: 'other' }));
+    expect(JSON.parse((await client.authentication()).data.toString())).toMatchObject({
+      status: 'invalid_token',
+    });
+    client.saslResponse(Buffer.of(1));
+    expect(await client.verdict()).toMatchObject({
+      sqlState: '28000',
+      message: 'OAuth bearer authentication failed for user "$oauth"',
+    });
+  });
+
+  it('opens a session that ends when its address is allowed no more', async () => {
+    const client = await byBearer(OUTSIDE, '$oauth', await provider.token());
+    expect(await client.verdict()).toEqual({ ok: true });
+    await setUser(ada, OFFICE);
+    expect(await client.verdict()).toMatchObject({ sqlState: '57P01' });
+  });
+});
+
+describe('what was exchanged for a token with networks', () => {
+  it('is good where that is, by HTTP and by every way of SQL', async () => {
+    const exchanged = await fetch(`${gateway.info.http?.url ?? ''}/oauth/token`, {
+      method: 'POST',
+      headers: { 'x-forwarded-for': INSIDE },
+      body: new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token_type: 'urn:ietf:params:oauth:token-type:dremio:personal-access-token',
+        subject_token: token.token,
+      }),
+    });
+    const { access_token: access = '' } = (await exchanged.json()) as { access_token?: string };
+    const me = (address: string) =>
+      fetch(`${gateway.info.http?.url ?? ''}/api/v1/me`, {
+        headers: { authorization: `Bearer ${access}`, 'x-forwarded-for': address },
+      });
+    expect((await me(INSIDE)).status).toBe(200);
+    const barred = await me(OUTSIDE);
+    expect([barred.status, await barred.json()]).toMatchObject([403, { code: 'login.network_not_allowed' }]);
+    for (const user of ['$token', 'ada']) {
+      await (await connectFrom(INSIDE_6, gateway, user, access)).client.end();
+      await expect(connectFrom(OUTSIDE, gateway, user, access)).rejects.toMatchObject({
+        code: '28000',
+        message: expect.stringContaining('token "laptop" may not be used from address') as string,
+      });
+    }
+  });
+});
+
+describe('a balancer that does not say whom it speaks for', () => {
+  const V2 = '0d0a0d0a000d0a515549540a';
+  it.each<[string, string | Buffer]>([
+    ['version 1, UNKNOWN', 'PROXY UNKNOWN\r\n'],
+    ['version 1, UNKNOWN with the words of an address', `PROXY UNKNOWN ${INSIDE} ${INSIDE} 1 2\r\n`],
+    ['version 2, LOCAL', Buffer.from(`${V2}20000000`, 'hex')],
+    ['version 2, LOCAL with an address', Buffer.from(`${V2}2011000ccb007107cb00710700010002`, 'hex')],
+    ['version 2, unspecified', Buffer.from(`${V2}21000000`, 'hex')],
+  ])('is met by the rules at its own address: %s', async (_what, header) => {
+    await setUser(ada, OFFICE);
+    await expect(connectBehind(header, gateway, 'ada', ada.password)).rejects.toMatchObject({
+      code: '28000',
+    });
+    await expect.poll(() => lastRow('login')).toMatchObject({ outcome: 'refused', address: '127.0.0.1' });
+    await setUser(ada, ['127.0.0.1']);
+    await (await connectBehind(header, gateway, 'ada', ada.password)).client.end();
+  });
+});
+
+describe('a login under way', () => {
+  it.each([
+    ['the user’s networks', () => setUser(ada, OFFICE), 'session.user_network_not_allowed'],
+    ['the policy’s networks', () => setPolicy(OFFICE), 'session.policy_network_not_allowed'],
+  ])('comes to nothing when %s change after they were read', async (_what, change, reason) => {
+    const before = await connectFrom(OUTSIDE, gateway, 'ada', ada.password);
+    const header = proxyHeader(OUTSIDE_6);
+    const client = await WireClient.connect({ port: gateway.port, tls: true, header });
+    onTestFinished(() => client.destroy());
+    client.startup('ada', gateway.engine.name);
+    await client.scram(ada.password, {
+      // The challenge was made from what the store had; the session that is ended shows that the change is known since.
+      beforeProof: async () => {
+        await change();
+        await before.ended;
+      },
+    });
+    const errors = (await client.rest()).filter(({ type }) => type === 'E');
+    expect(errors.map(({ body }) => errorFields(body).sqlState)).toEqual(['57P01']);
+    await expect
+      .poll(() => lastRow('session.close'))
+      .toMatchObject({ reason, address: OUTSIDE_6, actor: { uid: ada.uid } });
   });
 });
 

@@ -15,8 +15,18 @@ export interface ProxiedSession {
 }
 
 /** A SQL session of a client at that address, as a balancer with the PROXY protocol hands it on. */
-export async function connectFrom(
+export function connectFrom(
   address: string,
+  gateway: TestGateway,
+  user: string,
+  secret: string,
+): Promise<ProxiedSession> {
+  return connectBehind(proxyHeader(address), gateway, user, secret);
+}
+
+/** A SQL session of which a balancer says that. */
+export async function connectBehind(
+  header: string | Buffer,
   gateway: TestGateway,
   user: string,
   secret: string,
@@ -26,7 +36,7 @@ export async function connectFrom(
     stream: () => {
       const socket = new Socket();
       // Before what the driver says once it is connected.
-      socket.once('connect', () => socket.write(proxyHeader(address)));
+      socket.once('connect', () => socket.write(header));
       return socket;
     },
   });
@@ -39,7 +49,8 @@ export async function connectFrom(
   return { client, ended };
 }
 
-function proxyHeader(address: string): string {
+/** What a balancer says of a client at that address. */
+export function proxyHeader(address: string): string {
   return isIPv6(address)
     ? `PROXY TCP6 ${address} ::1 40000 5432\r\n`
     : `PROXY TCP4 ${address} 127.0.0.1 40000 5432\r\n`;

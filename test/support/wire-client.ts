@@ -19,6 +19,8 @@ export interface Received {
 export interface WireClientOptions {
   readonly port: number;
   readonly tls?: boolean;
+  /** Said before anything else. */
+  readonly header?: string;
 }
 
 /** A client that can be told to do anything, also what no driver would. */
@@ -30,9 +32,10 @@ export class WireClient {
   #ended = false;
   #wake: () => void = () => undefined;
 
-  static async connect({ port, tls = false }: WireClientOptions): Promise<WireClient> {
+  static async connect({ port, tls = false, header = '' }: WireClientOptions): Promise<WireClient> {
     const socket = connect({ port, host: '127.0.0.1' });
     await once(socket, 'connect');
+    socket.write(header);
     if (!tls) return new WireClient(socket);
     socket.write(encodeFrontend({ kind: 'sslRequest' }));
     const [answer] = (await once(socket, 'data')) as [Buffer];
@@ -136,6 +139,7 @@ export class WireClient {
     const first = await this.authentication();
     const keysFor = (parameters: ScramParameters) => deriveKeys(password, parameters);
     const final = await exchange.answer(first.data, keysFor);
+    await options.beforeProof?.();
     this.saslResponse(final.message);
     if (options.skipFinal === true) return;
     const message = await this.next();
@@ -169,6 +173,8 @@ export interface ScramOptions {
   readonly mechanism?: ClientMechanism;
   readonly endPointHash?: Buffer;
   readonly nonce?: string;
+  /** Waited for between the gateway's challenge and the proof. */
+  readonly beforeProof?: () => Promise<unknown>;
   /** Does not read what comes after the proof. */
   readonly skipFinal?: boolean;
 }

@@ -65,3 +65,34 @@ it('lets in, while the store is away, what it verified lately, and ends it when 
   });
   expect(await gateway.services.audit.verify()).toMatchObject({ ok: true });
 });
+
+it('lets in nothing, while the store is away, that was revoked or forbidden before', async () => {
+  const [bob, eve] = [await gateway.addUser('bob'), await gateway.addUser('eve')];
+  const revoked = await gateway.issueToken(bob, { label: 'revoked' });
+  const good = await gateway.issueToken(bob, { label: 'good' });
+  const open = (user: string, secret: string) => openSession(gateway.clientConfig(user, secret));
+  for (const [user, secret] of [
+    ['$token', revoked.token],
+    ['$token', good.token],
+    ['eve', eve.password],
+  ] as const) {
+    await (await open(user, secret)).client.end();
+  }
+  await eventually(async () => expect(await metric('patgate_store_grace_remembered')).toBe(3));
+  await gateway.services.tokens.revoke(ADMIN, revoked.tid);
+  await eventually(async () => expect(await metric('patgate_store_grace_remembered')).toBe(2));
+  await gateway.services.accounts.setUser(ADMIN, eve.uid, { networks: ['192.0.2.0/24'] });
+  await eventually(async () => expect(await metric('patgate_store_grace_remembered')).toBe(1));
+  await network.refuse();
+  await expect(open('$token', revoked.token)).rejects.toMatchObject(AWAY);
+  await expect(open('eve', eve.password)).rejects.toMatchObject(AWAY);
+  const kept = await open('$token', good.token);
+  expect(await ping(kept.client)).toBe(1);
+
+  await gateway.services.accounts.setUser(ADMIN, bob.uid, { networks: ['192.0.2.0/24'] });
+  await network.accept();
+  expect(await kept.ended).toMatchObject({
+    code: '57P01',
+    message: expect.stringContaining("one of that user's networks") as string,
+  });
+});
