@@ -1,11 +1,15 @@
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../../src/core/clock.ts';
 import { HOUR_MS } from '../../../src/core/duration.ts';
+import { createOauthVerifier } from '../../../src/login/oauth-verifier.ts';
 import { DEFAULT_THROTTLE, Throttle } from '../../../src/login/throttle.ts';
 import type { GatewayEvent } from '../../../src/store/bus.ts';
 import { storeError } from '../../../src/store/errors.ts';
 import type { Credentials } from '../../../src/tokens/credentials.ts';
+import { tokenDigest } from '../../../src/tokens/format.ts';
 import { StoreGrace } from '../../../src/tokens/store-grace.ts';
+import { startIdentityProvider } from '../../support/identity-provider.ts';
 import { startLoginServer, type Ending, type LoginServer } from '../../support/login-server.ts';
 import { MemoryCredentials, unknownToken, type IssuedToken } from '../../support/memory-credentials.ts';
 import { MovedClock } from '../../support/services.ts';
@@ -17,7 +21,15 @@ const AWAY = {
   message: 'logins are unavailable: the token store cannot be reached at the moment',
 };
 
-type Store = 'there' | 'away' | 'silent';
+/** What a demoted primary says. */
+const READ_ONLY = Object.assign(
+  new pg.DatabaseError('cannot execute in a read-only transaction', 0, 'error'),
+  {
+    code: '25006',
+  },
+);
+
+type Store = 'there' | 'away' | 'demoted' | 'silent';
 
 /** A store that can be gone, and one in which something happens while it is being read. */
 class Troubled implements Credentials {
@@ -33,6 +45,7 @@ class Troubled implements Credentials {
 
   async #ask<T>(read: () => Promise<T>): Promise<T> {
     if (this.state === 'away') throw storeError(new Error('Connection terminated'));
+    if (this.state === 'demoted') throw storeError(READ_ONLY);
     if (this.state === 'silent') await new Promise(() => undefined);
     const answer = await read();
     this.meanwhile();
@@ -219,6 +232,62 @@ describe('a secret that the store found right', () => {
     store.state = 'there';
     expect(await logIn('$token', laptop.text)).toMatchObject({ kind: 'proved' });
     expect(grace.away).toBeNull();
+  });
+});
+
+describe('what is remembered', () => {
+  const cleartext = () => grace.secrets.recall(`token ${tokenDigest(laptop.text).toString('hex')}`);
+  const byName = () => grace.secrets.recall('name ada');
+
+  test('of a token that came in cleartext has no keys, and of others none but its own', async () => {
+    await logIn('$token', laptop.text);
+    expect(cleartext()?.tokens).toMatchObject([{ tid: laptop.tid, storedKey: Buffer.alloc(0) }]);
+    expect(cleartext()?.account.password).toBeNull();
+    await logIn('ada', laptop.text);
+    expect(byName()?.tokens.map(({ tid }) => tid)).toEqual([laptop.tid]);
+    expect(byName()?.account.password).toBeNull();
+    await logIn('ada', 'ada password');
+    expect(byName()?.account.password).not.toBeNull();
+  });
+
+  test('is not what was exchanged for a token when the token was proved', async () => {
+    const outcome = await logIn('ada', laptop.text);
+    const found = await store.people.byName('ada');
+    const token = found?.tokens.find(({ tid }) => tid === laptop.tid);
+    if (outcome.kind !== 'proved' || found === null || token === undefined) throw new Error('not proved');
+    const exchanged = { ...token, expiresAt: new Date(Date.now() + GRACE_MS) };
+    const remember = (question: string, tokens: readonly (typeof token)[]) => {
+      const { secrets } = grace;
+      const answer = { ...found, tokens };
+      secrets.remember({ question, answer, at: secrets.now(), epoch: secrets.epoch }, outcome.principal);
+      return secrets.recall(question)?.tokens ?? [];
+    };
+    expect(remember('one of two', [exchanged, token])).toEqual([token]);
+    expect(remember('two alike', [token, token])).toEqual([]);
+  });
+
+  test('lets no token of an identity provider in, for which there is an account but no secret', async () => {
+    const provider = await startIdentityProvider();
+    onTestFinished(() => provider.close());
+    const { issuer, jwksUrl } = provider;
+    const options = { issuer, jwksUrl, audience: 'patgate', userClaim: 'email', scopes: [] };
+    server.deps = { ...server.deps, oauth: createOauthVerifier(options, systemClock) };
+    const jwt = await provider.token();
+    await logIn('ada@example.com', 'ada password');
+    expect(await logIn('$token', jwt)).toMatchObject({ kind: 'proved', principal: { provedBy: 'oauth' } });
+    store.state = 'away';
+    expect(await logIn('ada@example.com', 'ada password')).toMatchObject(byGrace);
+    expect(await logIn('$token', jwt)).toMatchObject(away);
+  });
+});
+
+test('a store that takes no changes, in the middle of a failover, is away, too', async () => {
+  await logIn('$token', laptop.text);
+  store.state = 'demoted';
+  expect(await logIn('$token', laptop.text)).toMatchObject(byGrace);
+  expect(await logIn('$token', other.text)).toMatchObject({
+    kind: 'refused',
+    error: { code: 'store.read_only' },
   });
 });
 
