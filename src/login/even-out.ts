@@ -4,9 +4,9 @@ import type { LoginClient } from './types.ts';
 /** Far more than testing a proof against hundreds of secrets takes, and too little for a person to notice. */
 const STEP_MS = 20;
 
-/** A client, and how to wait until it can not tell from the time what happened to what it sent last. */
-export interface TimedClient<Client extends LoginClient> {
-  readonly client: Client;
+/** A client's reader, and how to wait until the client can not tell from the time what happened to what it sent last. */
+export interface Timed {
+  readonly reader: LoginClient['reader'];
   /** Resolves a whole number of steps after the client's last message. */
   readonly evenOut: () => Promise<void>;
 }
@@ -15,15 +15,15 @@ export interface TimedClient<Client extends LoginClient> {
  * Refusals leave at fixed distances from the message that they answer, so that the number of a user's secrets, or that there is
  * no such user, does not show in microseconds.
  */
-export function timed<Client extends LoginClient>(client: Client, clock: Clock): TimedClient<Client> {
+export function timed(reader: LoginClient['reader'], clock: Clock): Timed {
   let lastMessageMs = clock.monotonicMs();
   const next: LoginClient['reader']['next'] = async (options) => {
-    const message = await client.reader.next(options);
+    const message = await reader.next(options);
     lastMessageMs = clock.monotonicMs();
     return message;
   };
   return {
-    client: { ...client, reader: { next } },
+    reader: { next },
     evenOut: () =>
       new Promise((resolve) => {
         const elapsedMs = clock.monotonicMs() - lastMessageMs;

@@ -22,12 +22,13 @@ export async function login(client: LoginClient, deps: LoginDeps): Promise<Login
     encrypted: client.tls !== null,
     guessable: asked.kind === 'named',
   });
-  const tried: TriedClient = { ...client, mayTest: () => admission.mayTest() };
-  const { client: timedClient, evenOut } = timed(tried, deps.clock);
+  const { transport, startup, tls, peer } = client;
+  const { reader, evenOut } = timed(client.reader, deps.clock);
+  const tried: TriedClient = { transport, reader, startup, tls, peer, mayTest: () => admission.mayTest() };
   const reads = deps.grace?.begin(deps.credentials) ?? null;
   const from = reads === null ? deps : { ...deps, credentials: reads.credentials };
   try {
-    const outcome = judgedByGrace(reads, await ask(timedClient, asked, from));
+    const outcome = judgedByGrace(reads, await ask(tried, asked, from));
     if (outcome.kind === 'proved') admission.succeeded();
     else admission.dropped();
     return outcome;

@@ -17,7 +17,7 @@ import { draining } from '../session/endings.ts';
 import { createJournal } from '../session/journal.ts';
 import type { PendingPlace } from '../session/pending.ts';
 import { SessionRegistry } from '../session/registry.ts';
-import { runSession, type SessionDeps } from '../session/run.ts';
+import { runSession, type RunningSession, type SessionDeps } from '../session/run.ts';
 import { Supervisor } from '../session/supervisor.ts';
 import { Turns } from '../session/turns.ts';
 import { createTransports, type Transports } from '../session/transports.ts';
@@ -49,8 +49,8 @@ export interface RelaySideOptions {
 /** All that carries SQL sessions in one process, from the accepted connection to the engine. */
 export interface RelaySide {
   readonly liveSessions: number;
-  /** Runs one connection to its end. */
-  accept(socket: Socket, place: Pick<PendingPlace, 'settled' | 'comesFrom'>): Promise<unknown>;
+  /** Takes one connection through its login. @returns the session that runs from then on, if any */
+  accept(socket: Socket, place: Pick<PendingPlace, 'settled' | 'comesFrom'>): Promise<RunningSession | null>;
   /** @returns whether the key is that of a session here, which has then been cancelled */
   cancel(key: CancelKey): Promise<boolean>;
   /**
@@ -234,7 +234,8 @@ function inTurns(admitted: Admitted, turns: Turns): LoginClient {
     await turns.take();
     return message;
   };
-  return { ...admitted, reader: { next } };
+  const { transport, startup, tls, peer } = admitted;
+  return { transport, reader: { next }, startup, tls, peer };
 }
 
 /** Who comes while descriptors are scarce is told so, as if all sessions were taken: what is left is for those who are in. */

@@ -20,7 +20,7 @@ export interface ListenerOptions extends ListenAddress {
   readonly backlog: number;
   /** How long a silent client is trusted before the kernel asks whether it is still there; 60,000 when left out. */
   readonly keepAliveMs?: number;
-  /** Runs one connection to its end; never rejects for what a peer did. */
+  /** Takes a connection through its login; never rejects for what a peer did. */
   readonly run: (socket: Socket, place: PendingPlace) => Promise<unknown>;
   readonly clock: Clock;
   readonly log: Log;
@@ -49,9 +49,13 @@ export async function listen(options: ListenerOptions): Promise<Listener> {
     keepAlive: true,
     keepAliveInitialDelay: options.keepAliveMs ?? DEFAULT_KEEP_ALIVE_MS,
   });
+  // One for all: a listener of its own would keep what a connection's login needed for as long as its session lasts.
+  const onBroken = (error: Error): void => {
+    log.debug({ error: describeError(error) }, 'client connection broke');
+  };
   server.on('connection', (socket) => {
     // Attached before anything is read: a reset during the handshake is an event, never a crash.
-    socket.on('error', (error) => log.debug({ error: describeError(error) }, 'client connection broke'));
+    socket.on('error', onBroken);
     if (!options.hasRoom(socket)) {
       options.refused('descriptors');
       socket.destroy();

@@ -64,8 +64,10 @@ export class OpeningSocket {
     this.#socket.write(bytes);
   }
 
-  /** Hands the socket over with what arrived still in it. Its errors are listened to for ever, as they always must be. */
+  /** Hands the socket over with what arrived still in it. Its errors go on being listened to, as they always must be. */
   release(): Socket {
+    this.#socket.on('error', ignore);
+    this.#socket.off('error', this.#onChange);
     this.#socket.off('readable', this.#onChange);
     this.#socket.off('end', this.#onChange);
     this.#socket.off('close', this.#onChange);
@@ -75,4 +77,9 @@ export class OpeningSocket {
   destroy(): void {
     this.#socket.destroy();
   }
+}
+
+/** Without a listener, an error would end the process. */
+function ignore(): void {
+  // whoever has the socket now listens too
 }

@@ -48,12 +48,11 @@ export class PlaceCounts implements Places {
     for (const { key, name, limit, refusal } of places) {
       if (limit > 0 && (this.#counts.get(key) ?? 0) >= limit) throw tooMany(refusal, name ?? key);
     }
-    for (const { key } of places) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
-    let taken = true;
+    const keys = places.map(({ key }) => key);
+    for (const key of keys) this.#counts.set(key, (this.#counts.get(key) ?? 0) + 1);
     return {
       release: () => {
-        if (taken) for (const { key } of places) this.#giveBack(key);
-        taken = false;
+        for (const key of keys.splice(0)) this.#giveBack(key);
       },
     };
   }
@@ -67,9 +66,13 @@ export class PlaceCounts implements Places {
 
 /** Every place that a session of this principal takes. */
 export function placesOf(principal: Principal, peer: Pick<Peer, 'address'>, limits: SessionLimits): Place[] {
-  const all = { key: 'sessions.max', limit: limits.max, refusal: 'sorry, too many clients already' };
   const places: Place[] = [
-    limits.maxIs === undefined ? all : { ...all, name: limits.maxIs },
+    {
+      key: 'sessions.max',
+      name: limits.maxIs ?? 'sessions.max',
+      limit: limits.max,
+      refusal: 'sorry, too many clients already',
+    },
     {
       key: `user ${principal.uid}`,
       limit: limits.maxPerUser,

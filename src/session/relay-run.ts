@@ -34,11 +34,8 @@ export class RelayRun implements Relay {
     this.#engine = engine;
     this.#clock = options.clock;
     this.#lastActivityMs = options.clock.monotonicMs();
-    const parts = { client, engine, options, progress: this.#progress };
-    this.#ending = new RelayEnding(
-      { ...parts, fromClient: this.#fromClient, fromEngine: this.#fromEngine },
-      this,
-    );
+    const [progress, fromClient, fromEngine] = [this.#progress, this.#fromClient, this.#fromEngine];
+    this.#ending = new RelayEnding({ client, engine, options, progress, fromClient, fromEngine }, this);
   }
 
   get ended(): Promise<RelayEnd> {

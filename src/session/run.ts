@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Principal } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
+import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { LoginOutcome } from '../login/types.ts';
 import type { EngineSession, Route, Upstream } from '../upstream/open.ts';
@@ -16,7 +17,7 @@ import { greeting, newCancelSecret } from './greet.ts';
 import type { Attempt, Journal } from './journal.ts';
 import { refuse } from './refuse.ts';
 import type { PendingPlace } from './pending.ts';
-import { placesOf, type Places, type SessionLimits } from './places.ts';
+import { placesOf, type Permit, type Places, type SessionLimits } from './places.ts';
 import type { LiveSession, SessionRegistry } from './registry.ts';
 import { relay, type RelayEnd } from './relay.ts';
 import type { Supervisor } from './supervisor.ts';
@@ -51,16 +52,23 @@ type Proved = LoginOutcome & { kind: 'proved' };
 
 const NO_NOTICE = Buffer.alloc(0);
 
+/** A session that runs by itself. */
+export interface RunningSession {
+  /** Settles, never rejects, when nothing is left of it. */
+  readonly over: Promise<void>;
+}
+
 /**
- * One connection from its first byte to its last.
+ * One connection from its first byte until its login is settled. What the login needed is not kept for as long as the session
+ * lasts.
  * @param place among those that have not logged in; settled once the login is done and a session runs
- * @returns how the session ended, or null when there never was one (a cancel request, a refusal, a port scan)
+ * @returns the session; null when there is none (a cancel request, a refusal, a port scan)
  */
 export async function runSession(
   socket: Socket,
   place: Pick<PendingPlace, 'settled' | 'comesFrom'>,
   deps: SessionDeps,
-): Promise<RelayEnd | null> {
+): Promise<RunningSession | null> {
   const deadline = deps.newDeadline();
   try {
     const admitted = await deps.admit(socket, deadline, (address) => place.comesFrom(address));
@@ -80,7 +88,7 @@ async function serveClient(
   admitted: Admitted,
   { deadline, settled }: Pick<Progress, 'deadline' | 'settled'>,
   deps: SessionDeps,
-): Promise<RelayEnd | null> {
+): Promise<RunningSession | null> {
   const attempt = deps.journal.begin(admitted);
   // What is revoked from here on is noticed, even before the session is on the register.
   const epoch = deps.supervisor.epoch;
@@ -114,7 +122,7 @@ async function serveProved(
   { principal, preface, byGrace = false }: Proved,
   progress: Progress,
   deps: SessionDeps,
-): Promise<RelayEnd | null> {
+): Promise<RunningSession> {
   progress.attempt.proved(principal, byGrace);
   const route = deps.route(principal, admitted.startup);
   checkAllowed(principal, admitted.peer, route.name);
@@ -130,9 +138,10 @@ async function serveProved(
     progress.settled();
     const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);
     progress.attempt.succeeded(session);
-    return await carry(session, progress.epoch, deps);
-  } finally {
+    return carry(session, permit, progress.epoch, deps);
+  } catch (error) {
     permit.release();
+    throw error;
   }
 }
 
@@ -176,18 +185,23 @@ function engineGone(engine: string): Buffer {
   return encodeBackend({ kind: 'errorResponse', fault: engineLost(engine).fault });
 }
 
-async function carry(session: LiveSession, epoch: number, deps: SessionDeps): Promise<RelayEnd> {
+function carry(session: LiveSession, permit: Permit, epoch: number, deps: SessionDeps): RunningSession {
   deps.registry.add(session);
   deps.journal.opened(session);
   deps.supervisor.watch(session, epoch);
+  return { over: session.relay.ended.then((end) => finish(session, end, permit, deps)) };
+}
+
+async function finish(session: LiveSession, end: RelayEnd, permit: Permit, deps: SessionDeps): Promise<void> {
   try {
-    const end = await session.relay.ended;
     deps.journal.ended(session, end, deps.supervisor.endingOf(session)?.code ?? null);
     await release(session, end, deps);
-    return end;
+  } catch (error) {
+    deps.log.error({ error: describeError(error), sid: session.sid }, 'a session ended by a defect');
   } finally {
     deps.registry.remove(session);
     deps.supervisor.forget(session);
+    permit.release();
   }
 }
 

@@ -63,7 +63,7 @@ export function chain(
     seq += 1;
     const record = recordOf(entry, seq, now);
     hash = linkHash(hash, record);
-    return { ...record, hash };
+    return Object.assign(record, { hash });
   });
 }
 

@@ -1,3 +1,5 @@
+import type { Engine } from './engine.ts';
+
 /** One frame of what an engine said between AuthenticationOk and ReadyForQuery, for the client to see. */
 export interface GreetingFrame {
   /** Name of the parameter; null for a notice. */
@@ -29,5 +31,18 @@ export class Greeting {
     const added = [...latest.values()].filter(({ name }) => name !== null && !known.has(name));
     const kept = this.frames.map((old) => (old.name === null ? old : (latest.get(old.name) ?? old)));
     return new Greeting([...kept, ...added]);
+  }
+}
+
+/** Sessions of one engine are greeted alike, so that one greeting in memory serves them all. */
+export class Greetings {
+  readonly #last = new WeakMap<Engine, Greeting>();
+
+  /** @returns an equal greeting that other sessions have already, or `greeting` */
+  same(engine: Engine, greeting: Greeting): Greeting {
+    const last = this.#last.get(engine);
+    if (last?.bytes.equals(greeting.bytes) === true) return last;
+    this.#last.set(engine, greeting);
+    return greeting;
   }
 }

@@ -68,7 +68,7 @@ async function openOn(
     try {
       const loggedIn = await logIn(request, connection, time.signal);
       checkAttributes(engine, loggedIn.reported);
-      return { ...loggedIn, connection, target };
+      return { connection, target, ...loggedIn };
     } catch (error) {
       connection.transport.destroy();
       throw error;

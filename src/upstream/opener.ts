@@ -1,10 +1,12 @@
 import type { EngineCounters } from './engine-counters.ts';
 import { EngineRefused } from './engine-errors.ts';
 import type { SessionRequest } from './engine-login.ts';
+import type { Greetings } from './greeting.ts';
 import { openFresh, type OpenDeps, type Opened } from './open-fresh.ts';
 import type { Physical } from './physical.ts';
 
 export interface OpenerDeps extends OpenDeps {
+  readonly greetings: Greetings;
   readonly counters: EngineCounters;
   /** Gives up one idle session of an engine. @returns false when there is none; else once it is closed */
   readonly makeRoom: (engine: string) => Promise<boolean>;
@@ -33,13 +35,15 @@ export async function openPhysical(
   try {
     const opened = await openWithRoom(request, deps, signal);
     deps.counters.add(request.engine.name, 'opened');
+    const { connection, target, processId, cancelKey, leftover } = opened;
     return {
-      ...ownership,
+      uid: ownership.uid,
+      poolKey: ownership.poolKey,
       request,
-      opened,
-      transport: opened.connection.transport,
+      opened: { connection, target, processId, cancelKey: ofItsOwn(cancelKey), leftover },
+      transport: connection.transport,
       openedAtMs: deps.clock.monotonicMs(),
-      greeting: opened.greeting,
+      greeting: deps.greetings.same(request.engine, opened.greeting),
       cancels: new Set(),
       cancelled: false,
     };
@@ -47,6 +51,13 @@ export async function openPhysical(
     deps.counters.add(request.engine.name, 'failed');
     throw error;
   }
+}
+
+/** A piece of the memory that small buffers share would keep all of it for as long as the session lasts. */
+function ofItsOwn(bytes: Buffer): Buffer {
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
 }
 
 async function openWithRoom(request: SessionRequest, deps: OpenerDeps, signal: AbortSignal): Promise<Opened> {

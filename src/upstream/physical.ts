@@ -8,7 +8,7 @@ import type { Opened } from './open-fresh.ts';
 /** One connection to an engine, which outlives the loans of it. */
 export interface Physical {
   readonly request: SessionRequest;
-  readonly opened: Opened;
+  readonly opened: Omit<Opened, 'greeting' | 'reported'>;
   readonly transport: Transport;
   /** The principal that it was opened for, the only one that it may ever serve. */
   readonly uid: string;

@@ -10,6 +10,7 @@ import { EngineCounters } from './engine-counters.ts';
 import type { SessionRequest } from './engine-login.ts';
 import { TlsSessions } from './engine-tls.ts';
 import { Engines, type EnginesOptions } from './engines.ts';
+import { Greetings } from './greeting.ts';
 import { engineRole } from './identity.ts';
 import type { EngineSession, GivenBack, Route, Upstream, UpstreamStats } from './open.ts';
 import { openPhysical, type OpenerDeps } from './opener.ts';
@@ -78,6 +79,7 @@ class EngineSide implements Upstream {
     this.#openerDeps = {
       ...connectDeps,
       lastGood: new WeakMap(),
+      greetings: new Greetings(),
       counters: this.#counters,
       makeRoom: (engine) => this.#makeRoom(engine),
     };

@@ -1,11 +1,12 @@
 const SMALLEST_CAPACITY = 512;
+const NOTHING = Buffer.alloc(0);
 
 /**
  * Bytes waiting to be parsed. Grows by doubling, so that a message that comes byte by byte costs linear time, and gives
  * its memory back when empty.
  */
 export class ByteQueue {
-  #bytes: Buffer = Buffer.alloc(0);
+  #bytes: Buffer = NOTHING;
   #start = 0;
   #end = 0;
 
@@ -33,6 +34,7 @@ export class ByteQueue {
 
   /** Takes `count` bytes (at most `length`) out. The result is the caller's own: nothing writes to it later. */
   take(count: number): Buffer {
+    if (count === 0) return NOTHING;
     const taken = Buffer.from(this.#bytes.subarray(this.#start, this.#start + count));
     this.#start += taken.length;
     if (this.#start === this.#end) this.#clear();
@@ -53,7 +55,7 @@ export class ByteQueue {
   }
 
   #clear(): void {
-    this.#bytes = Buffer.alloc(0);
+    this.#bytes = NOTHING;
     this.#start = 0;
     this.#end = 0;
   }

@@ -112,6 +112,7 @@ class Worker {
   ): Promise<void> {
     const { relay, opened, capacity } = this.running;
     socket.on('error', (error) => opened.log.debug({ error: error.message }, 'client connection broke'));
+    let over: Promise<void> | undefined;
     try {
       if (capacity.room(socket) === 'none') {
         capacity.refused('postgres', 'descriptors');
@@ -119,19 +120,22 @@ class Worker {
         return;
       }
       this.#pending.set(number, socket);
-      await relay.accept(socket, {
+      const running = await relay.accept(socket, {
         settled: () => {
           this.#pending.delete(number);
           channel.tell('settled', number);
         },
         comesFrom: (address) => channel.tell('client', { number, address }),
       });
+      over = running?.over;
     } catch (error) {
       opened.log.error({ err: error }, 'a session ended by a defect');
       socket.destroy();
     } finally {
       this.#pending.delete(number);
-      channel.tell('closed', number);
+      const closed = (): void => channel.tell('closed', number);
+      if (over === undefined) closed();
+      else void over.then(closed);
     }
   }
 

@@ -30,18 +30,9 @@ test.each([
   'after $workMs ms of work a refusal leaves at $answeredAfterMs ms',
   async ({ workMs, answeredAfterMs }) => {
     const { clock, move, timers } = movableClock();
-    const { client, evenOut } = timed(
-      {
-        transport: { write: () => true },
-        reader: { next: () => Promise.resolve(null) },
-        startup: { user: 'ada' },
-        tls: null,
-        peer: { address: '192.0.2.1' },
-      },
-      clock,
-    );
+    const { reader, evenOut } = timed({ next: () => Promise.resolve(null) }, clock);
     move(1234.5);
-    await client.reader.next();
+    await reader.next();
     const messageMs = clock.monotonicMs();
     move(workMs);
     const answered = evenOut();
