@@ -34,6 +34,7 @@ describe('behind a balancer, a client is who it is', () => {
   beforeAll(async () => {
     gateway = await startGateway({
       'listen.proxy_protocol_from': '127.0.0.1',
+      'http.trusted_proxies': '10.0.0.0/8',
       'login.throttle_free': '3',
       'sessions.max_per_address': '2',
     });
@@ -74,6 +75,19 @@ describe('behind a balancer, a client is who it is', () => {
     expect(outcomes.at(-1)).not.toBe('28P01');
     expect(await guess(OTHER, ada.password)).not.toBe('in');
     expect(await guess(CLIENT, ada.password)).toBe('in');
+  });
+
+  it('over HTTP only where a trusted proxy says so: anybody’s X-Forwarded-For opens no network', async () => {
+    const url = `${gateway.info.http?.url ?? ''}/api/v1/me`;
+    const { token } = await gateway.issueToken(ada, { networks: [CLIENT] });
+    for (const forwarded of [CLIENT, `${CLIENT}, 10.0.0.1`, `10.0.0.1, ${CLIENT}`]) {
+      const headers = { authorization: `Bearer ${token}`, 'x-forwarded-for': forwarded };
+      const answer = await fetch(url, { headers });
+      expect([answer.status, await answer.json()]).toMatchObject([
+        403,
+        { code: 'login.network_not_allowed', detail: expect.stringContaining('127.0.0.1') as string },
+      ]);
+    }
   });
 
   it('only where the balancer says so: from elsewhere a header is refused, and none is wanted', async () => {
