@@ -6,7 +6,7 @@ import type { RelayCause, RelayEnd, RelayOptions } from './relay.ts';
 
 const BOUNDARY_TIMEOUT_MS = 2000;
 const CLOSE_TIMEOUT_MS = 5000;
-const HALF_CLOSED_TIMEOUT_MS = 2000;
+const AFTER_LEAVING_TIMEOUT_MS = 2000;
 
 /**
  * `open` → the client leaves the engine to finish (`terminating` after Terminate, `halfClosed` after a FIN) or the gateway
@@ -52,10 +52,14 @@ export class RelayEnding {
     return this.#phase;
   }
 
-  /** The client sent Terminate. */
+  /** The client sent Terminate: whether it closes too, or was cut off behind it, makes no difference. */
   terminated(): void {
-    if (this.#parts.progress.awaitsReady) this.#phase = 'terminating';
-    else this.#finish('client', 'terminate');
+    if (!this.#parts.progress.awaitsReady) {
+      this.#finish('client', 'terminate');
+      return;
+    }
+    this.#phase = 'terminating';
+    this.#watchSilence('terminate');
   }
 
   /** A part of an answer was passed on: it may have been the last one that a client which has left had asked for. */
@@ -73,7 +77,7 @@ export class RelayEnding {
     }
     this.#phase = 'halfClosed';
     this.#parts.engine.end();
-    this.#watchHalfClosed();
+    this.#watchSilence('client lost');
   }
 
   clientClose(): void {
@@ -118,12 +122,13 @@ export class RelayEnding {
     if (this.#phase === 'closing') this.#finish('gateway', this.#closingCause);
   }
 
-  #watchHalfClosed(): void {
+  /** The client has left: what it may still want of the engine is not waited for in vain. */
+  #watchSilence(cause: RelayCause): void {
     const { options } = this.#parts;
-    const timeoutMs = options.halfClosedTimeoutMs ?? HALF_CLOSED_TIMEOUT_MS;
+    const timeoutMs = options.afterLeavingTimeoutMs ?? AFTER_LEAVING_TIMEOUT_MS;
     const silentMs = options.clock.monotonicMs() - this.#carried.lastActivityMs;
-    if (silentMs >= timeoutMs) this.#finish('client', 'client lost');
-    else this.#startTimer(timeoutMs - silentMs, () => this.#watchHalfClosed());
+    if (silentMs >= timeoutMs) this.#finish('client', cause);
+    else this.#startTimer(timeoutMs - silentMs, () => this.#watchSilence(cause));
   }
 
   /** An engine that was killed, or cut off by the network, says nothing; between two messages it can be said for it. */

@@ -16,16 +16,17 @@ export interface RelayOptions {
   /** How long a client may take no byte of what is queued for it after the session has ended. */
   readonly closeTimeoutMs?: number;
   /**
-   * How long the engine may be silent after a busy client sent a FIN. A client that only half-closed still gets its answer
-   * while the engine sends; a process that was killed looks the same, and its query must not run for hours.
+   * How long the engine may be silent after a busy client sent Terminate or a FIN. Who only said that nothing more will come
+   * still gets its answer while the engine sends; who closed, or was killed, looks the same, and its query must not run for
+   * hours.
    */
-  readonly halfClosedTimeoutMs?: number;
+  readonly afterLeavingTimeoutMs?: number;
   /** The last message for a client whose engine went away without one; left out: none. */
   readonly engineGone?: () => Buffer;
 }
 
 export const RELAY_CAUSES = [
-  /** Terminate. */
+  /** Terminate. If the engine is still at work then, it went on for nobody: it should be cancelled. */
   'terminate',
   /** A FIN while nothing was in flight. */
   'client closed',
@@ -96,7 +97,7 @@ export interface Relay {
  * Carries a session's bytes both ways until one side ends it. Messages are followed by their headers only.
  *
  * Terminate ends the session and is not passed on; if the engine is at work, its answers are delivered first, as
- * PostgreSQL does.
+ * PostgreSQL does, unless it stays silent.
  */
 export function relay(client: RelaySide, engine: RelaySide, options: RelayOptions): Relay {
   const run = new RelayRun(client.transport, engine.transport, options);

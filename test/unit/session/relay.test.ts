@@ -1,3 +1,5 @@
+import type { Socket } from 'node:net';
+
 import { describe, expect, test } from 'vitest';
 
 import { relay } from '../../../src/session/relay.ts';
@@ -168,6 +170,40 @@ describe('Terminate', () => {
     expect(await session.relay.ended).toMatchObject({ cause: 'terminate', engineReusable: false });
   });
 
+  test('right behind a query waits as long as the answer goes on', async () => {
+    const session = await startSession({ afterLeavingTimeoutMs: 700 });
+    session.client.write(Buffer.concat([QUERY, TERMINATE]));
+    await session.toEngine.until(QUERY.length);
+    for (let n = 1; n <= 3; n++) {
+      session.clock.advance(600);
+      session.engine.write(ROWS);
+      await session.toClient.until(n * ROWS.length);
+    }
+    session.engine.write(message('Z', 'I'));
+    expect(await session.relay.ended).toMatchObject({ cause: 'terminate', engineReusable: true });
+  });
+
+  test.each([
+    ['stays', (): void => undefined],
+    ['closes', (client: Socket): void => void client.end()],
+  ])('right behind a query to an engine that is silent is the end; the client %s', async (_what, leave) => {
+    const session = await startSession({ afterLeavingTimeoutMs: 700 });
+    session.client.write(Buffer.concat([QUERY, TERMINATE]));
+    leave(session.client);
+    await session.toEngine.until(QUERY.length);
+    await settle(() => session.clock.waiting === 1);
+    session.clock.advance(699);
+    expect(session.clientTransport.closed).toBe(false);
+    expect(session.clock.waiting).toBe(1);
+    session.clock.advance(1);
+    expect(await session.relay.ended).toMatchObject({
+      closedBy: 'client',
+      cause: 'terminate',
+      engineReusable: false,
+    });
+    expect(session.relay.state).toBe('busy');
+  });
+
   const unclean: [string, Buffer, Buffer][] = [
     ['in a transaction', QUERY, inTransaction],
     ['in a failed transaction', QUERY, Buffer.concat([message('E', 'no'), message('Z', 'E')])],
@@ -256,7 +292,7 @@ describe('a client that closes', () => {
   });
 
   test('while a query runs, and the engine stays silent, is lost', async () => {
-    const session = await startSession({ halfClosedTimeoutMs: 700 });
+    const session = await startSession({ afterLeavingTimeoutMs: 700 });
     session.client.end(QUERY);
     await session.toEngine.untilEnd();
     session.clock.advance(699);
