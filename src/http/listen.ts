@@ -50,11 +50,12 @@ export const SERVER_LIMITS = {
   keepAliveTimeout: 15_000,
   connectionsCheckingInterval: 5_000,
   maxHeaderSize: 16 * 1024,
+  /** Of TLS. */
+  handshakeTimeout: 10_000,
+  /** No answer takes longer to begin, or to go on when it is read. */
+  silenceTimeout: 60_000,
 };
 
-/** No answer takes longer to begin, or to go on when it is read. */
-export const SILENCE_MS = 60_000;
-const HANDSHAKE_MS = 10_000;
 const CLOSE_GRACE_MS = 5_000;
 
 interface Listening {
@@ -62,8 +63,7 @@ interface Listening {
   readonly setTls: (options: SecureContextOptions) => void;
 }
 
-function makeServer(app: FetchApp, { tls, limits }: Pick<HttpListenOptions, 'tls' | 'limits'>): Listening {
-  const serverLimits = { ...SERVER_LIMITS, ...limits };
+function makeServer(app: FetchApp, tls: HttpListenOptions['tls'], limits: typeof SERVER_LIMITS): Listening {
   const listener = getRequestListener((request, env) => app.fetch(request, env), {
     overrideGlobalObjects: false,
   });
@@ -73,9 +73,9 @@ function makeServer(app: FetchApp, { tls, limits }: Pick<HttpListenOptions, 'tls
     else outgoing.writeHead(refusal.status, refusal.headers).end(refusal.body ?? undefined);
   };
   if (tls === undefined) {
-    return { server: createHttpServer(serverLimits, handle), setTls: () => undefined };
+    return { server: createHttpServer(limits, handle), setTls: () => undefined };
   }
-  const withTls = { ...serverLimits, handshakeTimeout: HANDSHAKE_MS, minVersion: 'TLSv1.2' } as const;
+  const withTls = { ...limits, minVersion: 'TLSv1.2' } as const;
   const server = createHttpsServer({ ...withTls, ...tls }, handle);
   return { server, setTls: (next) => server.setSecureContext({ minVersion: 'TLSv1.2', ...next }) };
 }
@@ -100,8 +100,9 @@ function closed(server: Server, graceMs: number): Promise<void> {
 export async function startHttp(app: FetchApp, options: HttpListenOptions): Promise<HttpListener> {
   const { listen, tls } = options;
   if (tls === undefined) checkLoopback(listen.host);
-  const { server, setTls } = makeServer(app, options);
-  server.setTimeout(SILENCE_MS);
+  const limits = { ...SERVER_LIMITS, ...options.limits };
+  const { server, setTls } = makeServer(app, tls, limits);
+  server.setTimeout(limits.silenceTimeout);
   if (options.guard !== undefined) guardConnections(server, tls !== undefined, options.guard);
   const { host, port } = await listenOn(server, listen);
   if (listen.fd !== undefined && tls === undefined) checkInherited(server, host);

@@ -21,7 +21,10 @@ export type MetricsSource = Pick<Registry, 'contentType' | 'metrics'>;
 export interface MetricsListenOptions {
   readonly listen: ListenAddress;
   /** Time limits and sizes. */
-  readonly limits?: ServerOptions;
+  readonly limits?: ServerOptions & {
+    /** How long an answer may be read by nobody, in milliseconds. */
+    readonly silenceTimeout?: number;
+  };
   /** Keeps connections within limits. */
   readonly guard?: (server: Server) => void;
 }
@@ -35,6 +38,7 @@ export async function startMetrics(
   { listen, limits = {}, guard }: MetricsListenOptions,
 ): Promise<MetricsListener> {
   const server = createServer(limits, (incoming, outgoing) => answer(source, incoming, outgoing));
+  server.setTimeout(limits.silenceTimeout);
   guard?.(server);
   const { host, port } = await listenOn(server, listen);
   return {

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
+import { readFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
+import { connect as connectTls } from 'node:tls';
 import { Hono } from 'hono';
-import { Registry } from 'prom-client';
+import { Gauge, Registry } from 'prom-client';
 import { beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { ConnectionPlaces } from '../../../src/http/connection-places.ts';
@@ -10,7 +12,10 @@ import { guardConnections, type ConnectionGuard } from '../../../src/http/connec
 import type { HttpEnv } from '../../../src/http/env.ts';
 import { SERVER_LIMITS, startHttp, type HttpListenOptions } from '../../../src/http/listen.ts';
 import { startMetrics } from '../../../src/observe/metrics-server.ts';
+import { developmentTls } from '../../../src/tls/development.ts';
 import { eventually } from '../../support/eventually.ts';
+import { stallHandshake } from '../../support/stalled-handshake.ts';
+import { temporaryDirectory } from '../../support/temporary.ts';
 
 const HERE = { host: '127.0.0.1', port: 0 };
 const GET = 'GET /quick HTTP/1.1\r\nHost: h\r\n\r\n';
@@ -40,6 +45,7 @@ async function start(options: Partial<HttpListenOptions>): Promise<number> {
     await once(slow, 'go');
     return c.text('slow');
   });
+  routes.get('/much', (c) => c.text('x'.repeat(2 ** 24)));
   routes.post('/body', async (c) => c.text(await c.req.text()));
   routes.onError((_, c) => c.text('gave up', 500));
   const listener = await startHttp(routes, { listen: HERE, closeGraceMs: 20, ...options });
@@ -148,7 +154,80 @@ describe('slow senders', () => {
   });
 
   it('have the usual limits where nothing else is said', () => {
-    expect(SERVER_LIMITS).toMatchObject({ headersTimeout: 10_000, requestTimeout: 30_000 });
+    expect(SERVER_LIMITS).toMatchObject({
+      headersTimeout: 10_000,
+      requestTimeout: 30_000,
+      handshakeTimeout: 10_000,
+      silenceTimeout: 60_000,
+    });
+  });
+});
+
+describe('a client that does not read its answers', () => {
+  const silenceTimeout = 300;
+  /** More than the kernels at both ends hold. */
+  const MUCH = 2 ** 24;
+
+  /** Resolves once it has been cut off; the place that it had is free then. */
+  async function cutOff(port: number, request: string, gone: Promise<unknown>): Promise<void> {
+    const loris = connect({ port, host: '127.0.0.1' });
+    loris.on('error', () => undefined);
+    onTestFinished(() => void loris.destroy());
+    loris.pause().write(request);
+    await gone;
+  }
+
+  /** One place, and when the first who had it was gone. */
+  function onePlace(): { limits: ConnectionGuard; gone: Promise<unknown> } {
+    let left: (value: unknown) => void;
+    const gone = new Promise((resolve) => (left = resolve));
+    const hasRoom = (socket: Socket): boolean => {
+      socket.once('close', left);
+      return true;
+    };
+    return { limits: guard(1, 1, { hasRoom }), gone };
+  }
+
+  it('is cut off when it has taken nothing for a while', async () => {
+    const { limits, gone } = onePlace();
+    const port = await start({ limits: { silenceTimeout }, guard: limits });
+    await cutOff(port, GET.replace('quick', 'much'), gone);
+    expect(await answered(await open(port, GET))).toMatch(/ 200 /);
+  });
+
+  it('is cut off by the metrics listener, too', async () => {
+    const registry = new Registry();
+    registry.registerMetric(new Gauge({ name: 'much', help: 'x'.repeat(MUCH), registers: [] }));
+    const { limits, gone } = onePlace();
+    const listener = await startMetrics(registry, {
+      listen: HERE,
+      limits: { ...SERVER_LIMITS, silenceTimeout },
+      guard: (server) => guardConnections(server, false, limits),
+    });
+    onTestFinished(() => listener.close());
+    await cutOff(listener.port, GET.replace('quick', 'metrics'), gone);
+    expect(await answered(await open(listener.port, GET))).toMatch(/ 404 /);
+  });
+});
+
+describe('a TLS handshake that stalls', () => {
+  it.each([
+    ['before the hello', 'nothing'],
+    ['inside the hello', 'half'],
+    ['between the hello and its answer', 'hello'],
+  ] as const)('%s is ended, and its place is free', async (_, sends) => {
+    const files = await developmentTls(await temporaryDirectory(), { names: ['localhost'], now: new Date() });
+    const [cert, key] = [await readFile(files.certFile, 'utf8'), await readFile(files.keyFile, 'utf8')];
+    const port = await start({ tls: { cert, key }, limits: { handshakeTimeout: 300 }, guard: guard(1, 1) });
+    const stalled = await open(port);
+    stalled.resume();
+    const closed = once(stalled, 'close');
+    stallHandshake(stalled, sends);
+    await closed;
+    const next = connectTls({ port, host: '127.0.0.1', rejectUnauthorized: false });
+    onTestFinished(() => void next.destroy());
+    next.write(GET);
+    expect(await answered(next)).toMatch(/ 200 /);
   });
 });
 
