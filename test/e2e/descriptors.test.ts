@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import pg from 'pg';
@@ -33,6 +33,15 @@ const logged = (gateway: GatewayProcess, message: string): number =>
 
 function descriptors(gateway: GatewayProcess): readonly number[] {
   return readdirSync(`/proc/${gateway.pid}/fd`).map(Number);
+}
+
+/** Leaves a process so many descriptors beyond those that it has; null: as many as it had at first. */
+function leaveTo(pid: number, more: number | null): void {
+  const used = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let lowestFree = 0;
+  while (used.has(lowestFree)) lowestFree += 1;
+  const limit = more === null ? LIMIT : lowestFree + more;
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${limit}:${LIMIT}`]);
 }
 
 async function metric(gateway: GatewayProcess, sample: string): Promise<number> {
@@ -131,5 +140,88 @@ describe.skipIf(process.platform !== 'linux')('file descriptors', () => {
     }
     await goesOn();
     await running.end();
+  });
+});
+
+describe.skipIf(process.platform !== 'linux')('file descriptors, workers = 2', () => {
+  let gateway: GatewayProcess;
+  let ada: TestUser;
+  let workers: readonly number[];
+  let running: readonly pg.Client[];
+
+  beforeAll(async () => {
+    const wrap = ['prlimit', `--nofile=${LIMIT}:${LIMIT}`, '--'];
+    gateway = await startGatewayProcess({ workers: '2', 'log.level': 'info' }, undefined, wrap);
+    ada = await gateway.addUser('ada');
+    workers = readFileSync(`/proc/${gateway.pid}/task/${gateway.pid}/children`, 'utf8')
+      .trim()
+      .split(' ')
+      .map(Number);
+    // One with each worker.
+    running = [await login(gateway, ada), await login(gateway, ada)];
+  });
+
+  afterAll(async () => {
+    await Promise.all(running.map((client) => client.end()));
+    await gateway.stop();
+  });
+
+  const allGoOn = async (): Promise<void> => {
+    for (const client of running) expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+  };
+  const outcome = (): Promise<string> =>
+    login(gateway, ada).then(
+      (client) => client.end().then(() => 'in'),
+      (error: unknown) => (error as { code?: string }).code ?? 'closed',
+    );
+  /** Logins one after the other go to the workers in turn. */
+  const outcomes = async (): Promise<ReadonlySet<string>> => {
+    const seen = new Set<string>();
+    for (let n = 0; n < 6; n++) seen.add(await outcome());
+    return seen;
+  };
+  const allIn = () => eventually(async () => expect(await outcomes()).toEqual(new Set(['in'])));
+
+  test('run out in one worker: it refuses, then closes, and the other serves; all is well when they are back', async () => {
+    const [short = 0] = workers;
+    const isShort = (message: string) => eventually(() => expect(logged(gateway, message)).toBe(1));
+    leaveTo(short, 14);
+    await isShort('file descriptors run out: new sessions are refused');
+    expect(await outcomes()).toEqual(new Set(['53300', 'in']));
+    expect(await metric(gateway, 'patgate_descriptor_shortage')).toBe(1);
+    await allGoOn();
+
+    // Not even a connection that is handed over finds one.
+    leaveTo(short, 0);
+    await isShort('file descriptors run out: new connections are closed');
+    const seen = await outcomes();
+    expect(seen).toContain('in');
+    expect(seen.size).toBeGreaterThan(1);
+    expect(await metric(gateway, 'patgate_descriptor_shortage')).toBe(2);
+    await allGoOn();
+
+    leaveTo(short, null);
+    await isShort('file descriptors are enough again');
+    await allIn();
+    expect(await metric(gateway, 'patgate_workers_gone_total')).toBe(0);
+    await allGoOn();
+  });
+
+  test('run out in the process that listens: connections are closed, sessions go on, all is well when they are back', async () => {
+    const ends = logged(gateway, 'file descriptors are enough again');
+    leaveTo(gateway.pid, 0);
+    const refused = 'file descriptors run out: new connections are closed';
+    const before = logged(gateway, refused);
+    expect(await text(await open(gateway.port))).toBe('');
+    await eventually(() => expect(logged(gateway, refused)).toBe(before + 1));
+    for (let n = 0; n < 5; n++) expect(await text(await open(gateway.port))).toBe('');
+    await allGoOn();
+
+    leaveTo(gateway.pid, null);
+    await eventually(() => expect(logged(gateway, 'file descriptors are enough again')).toBe(ends + 1));
+    await allIn();
+    const sample = 'patgate_connections_refused_total{listener="postgres",reason="descriptors"}';
+    expect(await metric(gateway, sample)).toBeGreaterThan(3);
+    await allGoOn();
   });
 });
