@@ -1,10 +1,13 @@
 import type { Hasher } from '../accounts/hasher.ts';
-import { constantTimeEqual, deriveKeys } from '../scram/keys.ts';
+import { constantTimeEqual, DEFAULT_ITERATIONS, deriveKeys, SALT_LENGTH } from '../scram/keys.ts';
 import type { AccountCredentials } from './credentials.ts';
 
+/** For whoever has no account. */
+const NOBODY = { scramSalt: Buffer.alloc(SALT_LENGTH), scramIterations: DEFAULT_ITERATIONS };
+
 /**
- * Whether a password in cleartext is the account's. One argon2 is computed whoever is asked for, so that unknown users, users
- * without a password, and users whose password is kept as a SCRAM verifier take about as long as others.
+ * Whether a password in cleartext is the account's. One argon2 and one PBKDF2 are computed whoever is asked for, so that unknown
+ * users, users without a password, and users of either kind of password take about as long.
  * @param account null: an unknown user
  * @param lane see Hasher
  * @throws GatewayError `login.overloaded`
@@ -16,13 +19,13 @@ export async function checkPassword(
   lane: string,
 ): Promise<boolean> {
   const password = account?.password ?? null;
-  if (password?.kind === 'argon2id') return hasher.argon2Verify(password.hash, secret, lane);
-  await hasher.argon2VerifyNobody(secret, lane);
-  if (account === null || password === null) return false;
-  const keys = await deriveKeys(
-    secret,
-    { salt: account.scramSalt, iterations: account.scramIterations },
-    (prepared, salt, iterations) => hasher.pbkdf2(prepared, salt, iterations, lane),
+  const isHashed =
+    password?.kind === 'argon2id'
+      ? await hasher.argon2Verify(password.hash, secret, lane)
+      : await hasher.argon2VerifyNobody(secret, lane);
+  const { scramSalt: salt, scramIterations: iterations } = account ?? NOBODY;
+  const keys = await deriveKeys(secret, { salt, iterations }, (prepared, ...parameters) =>
+    hasher.pbkdf2(prepared, ...parameters, lane),
   );
-  return constantTimeEqual(keys.storedKey, password.storedKey);
+  return password?.kind === 'scram' ? constantTimeEqual(keys.storedKey, password.storedKey) : isHashed;
 }
