@@ -3,9 +3,8 @@ import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { DEFAULT_THROTTLE, Throttle, type ThrottleOptions } from '../login/throttle.ts';
-import { forwardCancel, type CancelKey } from '../session/cancel.ts';
+import { createCancelGuesses, forwardCancel, type CancelKey } from '../session/cancel.ts';
 import { PlaceCounts, type Places } from '../session/places.ts';
-import { TokenBuckets } from '../session/token-buckets.ts';
 import type { LiveSettings } from './live-settings.ts';
 import type { Services } from './services.ts';
 
@@ -25,9 +24,6 @@ export interface GroupOptions {
   readonly log: Log;
 }
 
-/** Guessing a four-byte key may cost so much, from one address and from all together. */
-const CANCEL_GUESSES = { burst: 20, perSecond: 2, maxKeys: 10_000 };
-
 /** Counts in this process: the only one, or the one that the others ask. */
 export async function createGroup({
   settings,
@@ -39,7 +35,7 @@ export async function createGroup({
   const forwardDeps = {
     publish: (cancel: { processId: number; keyDigest: string }) =>
       services.bus.publish({ kind: 'cancel', ...cancel }),
-    unknownKeys: new TokenBuckets(CANCEL_GUESSES, clock),
+    guesses: createCancelGuesses(clock),
     digestKey: createSecretKey(await services.credentials.storeSecret()),
     log,
   };

@@ -1,9 +1,11 @@
 import { createHmac, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { addressBlock } from '../core/address.ts';
+import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { describeError } from '../core/errors.ts';
 import type { EngineSession } from '../upstream/open.ts';
 import type { SessionRegistry } from './registry.ts';
-import type { TokenBuckets } from './token-buckets.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 /** What a CancelRequest says, and where it came from. */
 export interface CancelKey {
@@ -34,11 +36,27 @@ export async function cancelHere({ processId, key }: CancelKey, deps: CancelDeps
   return true;
 }
 
+/** How many keys that nobody here knows are passed on: of one block of addresses, and in all. */
+export interface CancelGuesses {
+  readonly ofBlock: TokenBuckets;
+  readonly inAll: TokenBuckets;
+}
+
+const GUESSES_OF_BLOCK = { burst: 20, perSecond: 2, maxKeys: 10_000 };
+/** So much more that whoever floods does not keep others from cancelling what they run on another gateway. */
+const GUESSES_IN_ALL = { burst: 200, perSecond: 20, maxKeys: 1 };
+
+export function createCancelGuesses(clock: Clock): CancelGuesses {
+  return {
+    ofBlock: new TokenBuckets(GUESSES_OF_BLOCK, clock),
+    inAll: new TokenBuckets(GUESSES_IN_ALL, clock),
+  };
+}
+
 export interface ForwardDeps {
   /** Tells the other gateways. */
   readonly publish: (cancel: RemoteCancel) => Promise<void>;
-  /** Unknown keys, by address: what guessing may cost. */
-  readonly unknownKeys: TokenBuckets;
+  readonly guesses: CancelGuesses;
   readonly digestKey: KeyObject;
   readonly log: Log;
 }
@@ -49,7 +67,8 @@ export interface ForwardDeps {
  */
 export async function forwardCancel(asked: CancelKey, deps: ForwardDeps): Promise<void> {
   const { processId, key, address } = asked;
-  const withinLimits = deps.unknownKeys.take(address) && deps.unknownKeys.take('everybody');
+  const { ofBlock, inAll } = deps.guesses;
+  const withinLimits = ofBlock.take(addressBlock(address)) && inAll.take('');
   deps.log.debug({ address, forwarded: withinLimits }, 'cancel request with a key of no session here');
   if (!withinLimits) return;
   await deps.publish({ processId, keyDigest: digestOf(processId, key, deps.digestKey).toString('hex') });
