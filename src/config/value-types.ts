@@ -3,6 +3,7 @@ import { BlockList, isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseDuration } from '../core/duration.ts';
+import { STORE_ATTRIBUTES } from '../core/postgres-url.ts';
 import { Secret } from '../core/secret.ts';
 import { parameterOf, problemOfPostgresUrl } from './postgres-url.ts';
 
@@ -211,16 +212,13 @@ export const postgresUrl: ValueType<Secret> = {
   },
 };
 
-/** Of several servers the store needs one that takes changes. */
-const STORE_ATTRIBUTES = ['any', 'read-write', 'primary'];
-
 export const storeUrl: ValueType<Secret> = {
   ...postgresUrl,
   parse(raw, context) {
     const parsed = postgresUrl.parse(raw, context);
     if ('problem' in parsed) return parsed;
     const wanted = parameterOf(parsed.value.reveal(), 'target_session_attrs');
-    if (wanted === null || STORE_ATTRIBUTES.includes(wanted)) return parsed;
+    if (wanted === null || STORE_ATTRIBUTES.some((name) => name === wanted)) return parsed;
     return {
       problem: `target_session_attrs is not one of ${STORE_ATTRIBUTES.join(', ')}: the store has to take changes`,
     };

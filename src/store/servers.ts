@@ -1,11 +1,9 @@
 import type pg from 'pg';
 import { fatal, GatewayError } from '../core/errors.ts';
+import { splitPostgresUrl, STORE_ATTRIBUTES } from '../core/postgres-url.ts';
 
-/** Which of several servers will do: what libpq calls target_session_attrs, of which a store can use these. */
-export const STORE_ATTRIBUTES = ['any', 'read-write', 'primary'] as const;
+/** Which of several servers will do. */
 export type StoreAttributes = (typeof STORE_ATTRIBUTES)[number];
-
-const FORM = /^(postgres(?:ql)?:\/\/(?:[^@/?]*@)?)([^/?]*)(\/[^?]*)?(?:\?(.*))?$/s;
 
 /**
  * The servers that a URL names, as libpq reads it: `postgres://user@a:1,b:2/db?target_session_attrs=read-write`. One of them is
@@ -62,11 +60,13 @@ function unfit(): GatewayError {
 
 /** One URL for each server, since the driver knows one only. A store needs a primary, so among several that is what is looked for. */
 function split(url: string): { urls: readonly string[]; attributes: StoreAttributes } {
-  const [, head = '', authority = '', path = '', query = ''] = FORM.exec(url) ?? [];
-  const parameters = new URLSearchParams(query);
+  const parts = splitPostgresUrl(url);
+  const parameters = new URLSearchParams(parts?.query);
   const given = parameters.get('target_session_attrs');
-  const places = placesOf(authority, parameters);
-  if (places.length === 1 && given === null) return { urls: [url], attributes: 'any' };
+  const places = placesOf(parts?.hosts ?? '', parameters);
+  if (parts === null || (places.length === 1 && given === null)) return { urls: [url], attributes: 'any' };
+  const head = parts.scheme + (parts.userInfo === null ? '' : `${parts.userInfo}@`);
+  const path = parts.path === null ? '' : `/${parts.path}`;
   const urlTo = ({ authority: own, ...more }: Place): string => {
     const rest = new URLSearchParams({ ...Object.fromEntries(parameters), ...more });
     rest.delete('target_session_attrs');

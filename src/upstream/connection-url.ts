@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { RequestError } from '../core/errors.ts';
+import { splitPostgresUrl } from '../core/postgres-url.ts';
 import { Secret } from '../core/secret.ts';
 
 export const SSL_MODES = ['disable', 'prefer', 'require', 'verify-ca', 'verify-full'] as const;
@@ -60,19 +61,18 @@ const PARAMETERS = new Set([
  * @throws RequestError config.invalid
  */
 export function parseConnectionUrl(url: Secret, what: string): ConnectionUrl {
-  const match = /^postgres(?:ql)?:\/\/(?:([^@/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url.reveal());
-  if (match === null) throw invalid(what, 'is not of the form postgres://user:password@host:port/database');
-  const [, userInfo = '', hosts = '', path = '', query = ''] = match;
-  const extra = parseQuery(query, what);
-  const [user = '', ...password] = userInfo.split(':');
+  const split = splitPostgresUrl(url.reveal());
+  if (split === null) throw invalid(what, 'is not of the form postgres://user:password@host:port/database');
+  const extra = parseQuery(split.query, what);
+  const [user = '', ...password] = (split.userInfo ?? '').split(':');
   const text = (name: string, fallback: string): string | null =>
     extra.get(name) ?? (fallback === '' ? null : fallback);
   const secret = text('password', decode(password.join(':'), what));
   return {
-    targets: parseTargets(hosts, extra, what),
+    targets: parseTargets(split.hosts, extra, what),
     user: text('user', decode(user, what)),
     password: secret === null ? null : new Secret(secret),
-    database: text('dbname', decode(path, what)),
+    database: text('dbname', decode(split.path ?? '', what)),
     sslMode: oneOf(SSL_MODES, extra.get('sslmode'), 'sslmode', what),
     sslRootCert: extra.get('sslrootcert') ?? null,
     sslCert: extra.get('sslcert') ?? null,

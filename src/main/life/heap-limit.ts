@@ -1,7 +1,5 @@
 const MIB = 2 ** 20;
-/** Three semi-spaces, as large as they may grow: 16 MiB each in Node 20 and 22, 64 in 24, 32 in 26. */
 const SEMI_SPACES = 3;
-const SEMI_SPACE_MIB = (major: number): number => (major < 24 ? 16 : 64);
 /** Where V8 makes the heap small of its own accord, it makes semi-spaces small as well. */
 const MOST_OF_ALL = 3 / 7;
 
@@ -18,8 +16,13 @@ export function oldGenerationLimit(
 ): number {
   const given = mebibytes('max-old-space-size', flags);
   if (given !== null) return Math.min(limit, given * MIB);
-  const semiSpace = mebibytes('max-semi-space-size', flags) ?? SEMI_SPACE_MIB(major);
+  const semiSpace = mebibytes('max-semi-space-size', flags) ?? semiSpaceMib(major);
   return limit - Math.min(SEMI_SPACES * semiSpace * MIB, MOST_OF_ALL * limit);
+}
+
+/** How large one of them may grow: 16 MiB in Node 20 and 22, 64 in 24. In 26 it is 32; taking 64 for it errs on the safe side. */
+function semiSpaceMib(major: number): number {
+  return major < 24 ? 16 : 64;
 }
 
 /** V8 takes dashes and underscores alike. */

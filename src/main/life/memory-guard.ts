@@ -19,7 +19,7 @@ export interface MemoryUse {
 
 /** Above that, nobody new is let in; what runs needs the rest. */
 const FULL = 0.9;
-/** So much is for what runs even of a small heap: reading metrics once took four megabytes. */
+/** So much is for what runs even of a small heap: reading metrics takes some four megabytes. */
 const LEAST_RESERVE = 16 * 2 ** 20;
 /** When a full collection left less than that, most of what has come since is taken for garbage. */
 const MOSTLY_LIVE = 0.75;
