@@ -20,7 +20,6 @@ export interface Run {
 
 /** bench/RESULTS.md of a run. */
 export function report(run: Run): string {
-  const verdicts = verdictsOf(run);
   return [
     '# What `npm run bench` measured',
     '',
@@ -30,7 +29,7 @@ export function report(run: Run): string {
     '',
     '![Ratios to PgBouncer](results.svg)',
     '',
-    ...(verdicts.length === 0 ? [] : [goalTable(verdicts)]),
+    goalTable(run),
     '## Figures',
     '',
     'Medians with minimum and maximum of the rounds. CPU is user and system time of the process in between, from `/proc`.',
@@ -65,13 +64,26 @@ function version(program: string, args: readonly string[]): string {
   }
 }
 
-function goalTable(verdicts: readonly Verdict[]): string {
-  const lines = verdicts.map(({ goal, found, met }) => {
+/** Every goal, also those that this run says nothing about. */
+function goalTable({ results }: Run): string {
+  const judged = GOALS.map((goal) => ({ goal, verdict: judge(goal, results) }));
+  const lines = judged.map(({ goal, verdict }) => {
     const bound = goal.atMost === undefined ? `≥ ${goal.atLeast ?? ''}` : `≤ ${goal.atMost}`;
+    if (verdict === null) return `| ${goal.text} | ${bound} | not measured | |`;
+    const { found, met } = verdict;
     const value = `${digits(found.median)} (${digits(found.min)}–${digits(found.max)})`;
     return `| ${goal.text} | ${bound} | ${value} | ${met ? 'yes' : '**no**'} |`;
   });
-  return ['## Goals', '', '| | goal | measured | met |', '| --- | --- | --- | --- |', ...lines, ''].join(
-    '\n',
-  );
+  const count = (met: boolean): number => judged.filter(({ verdict }) => verdict?.met === met).length;
+  const unknown = judged.filter(({ verdict }) => verdict === null).length;
+  return [
+    '## Goals',
+    '',
+    `Of ${GOALS.length} goals ${count(true)} are met, ${count(false)} are not, and ${unknown} were not measured in this run.`,
+    '',
+    '| | goal | measured | met |',
+    '| --- | --- | --- | --- |',
+    ...lines,
+    '',
+  ].join('\n');
 }
