@@ -96,7 +96,12 @@ export async function createRelaySide(options: RelaySideOptions): Promise<RelayS
     clock,
     log,
   });
-  const grace = new StoreGrace({ graceMs: () => settings.current.login.storeGrace ?? 0, clock, log });
+  const grace = new StoreGrace({
+    graceMs: () => settings.current.login.storeGrace ?? 0,
+    store: services.store,
+    clock,
+    log,
+  });
   createGraceMetrics(options.registry, grace);
   const cancelDeps: CancelDeps = {
     registry,

@@ -108,6 +108,8 @@ export class Supervisor {
 
   /** To be subscribed to the event bus. */
   handle(event: GatewayEvent): void {
+    // What is missed from here on is made up for by `resync`.
+    if (event.kind === 'deaf') return;
     this.#epoch += 1;
     const since = this.#options.clock.monotonicMs();
     switch (event.kind) {

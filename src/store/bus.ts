@@ -23,9 +23,11 @@ export type GatewayEvent =
       /** SHA-256, hexadecimal */ readonly keyDigest: string;
     }
   /** Never published: events may have been missed, so whatever depends on them must be read again. */
-  | { readonly kind: 'resync' };
+  | { readonly kind: 'resync' }
+  /** Never published: from here until `resync` nothing is heard. Said again each time that connecting fails. */
+  | { readonly kind: 'deaf' };
 
-export type PublishedEvent = Exclude<GatewayEvent, { kind: 'resync' }>;
+export type PublishedEvent = Exclude<GatewayEvent, { kind: 'resync' | 'deaf' }>;
 
 export interface EventBus {
   /** @param trx when given, the event is seen if and when that transaction commits */

@@ -46,7 +46,7 @@ interface Link {
   lost: Error | null;
 }
 
-/** Starts listening at once; the first event a subscriber gets is `resync` when the connection stands. */
+/** Starts listening at once; the first event a subscriber gets is `resync` when the connection stands, or `deaf` when it cannot. */
 export function createEventBus(options: EventBusOptions): EventBus {
   const bus = new StoreEventBus(options);
   bus.start();
@@ -128,8 +128,21 @@ class StoreEventBus implements EventBus {
 
   /** @throws when the connection is lost; returns once the bus is closed */
   async #listen(): Promise<void> {
-    const hasNotify = await this.#store.hasNotify();
-    const client = await this.#store.connect();
+    let client: Client | null = null;
+    try {
+      const hasNotify = await this.#store.hasNotify();
+      client = await this.#store.connect();
+      await this.#listenOn(client, hasNotify);
+    } catch (error) {
+      // Before the goodbye, which takes a while where the other side is gone.
+      if (!this.#isClosed) this.#emit({ kind: 'deaf' });
+      throw error;
+    } finally {
+      if (client !== null) await closeClient(client);
+    }
+  }
+
+  async #listenOn(client: Client, hasNotify: boolean): Promise<void> {
     const link: Link = { client, lost: null };
     const onLost = (error?: Error): void => {
       link.lost ??= error ?? new Error('the connection ended');
@@ -138,15 +151,11 @@ class StoreEventBus implements EventBus {
     client.on('error', onLost);
     client.on('end', onLost);
     client.on('notification', (notification) => this.#notified(notification));
-    try {
-      if (hasNotify) await this.#ask(client, `listen ${CHANNEL}`);
-      await this.#look(client, { deliver: false });
-      this.#retryMs = FIRST_RETRY_MS;
-      this.#emit({ kind: 'resync' });
-      await this.#follow(link);
-    } finally {
-      await closeClient(client);
-    }
+    if (hasNotify) await this.#ask(client, `listen ${CHANNEL}`);
+    await this.#look(client, { deliver: false });
+    this.#retryMs = FIRST_RETRY_MS;
+    this.#emit({ kind: 'resync' });
+    await this.#follow(link);
   }
 
   async #follow(link: Link): Promise<void> {

@@ -1,14 +1,16 @@
 import type { Principal } from '../accounts/principal.ts';
 import type { Clock } from '../core/clock.ts';
-import { GatewayError, type ClientFault } from '../core/errors.ts';
+import { describeError, GatewayError, type ClientFault } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { GatewayEvent } from '../store/bus.ts';
+import type { Store } from '../store/store.ts';
 import type { AccountWithTokens, Credentials, TokenWithAccount } from './credentials.ts';
 import { ProvedSecrets, type Answered } from './proved-secrets.ts';
 
 export interface StoreGraceOptions {
   /** For how long after the store found it right a secret opens sessions without the store; 0: never. Asked each time. */
   readonly graceMs: () => number;
+  readonly store: Pick<Store, 'ping'>;
   readonly clock: Clock;
   readonly log: Log;
 }
@@ -34,18 +36,22 @@ const OVERDUE = Symbol('overdue');
 
 /**
  * Lets secrets that this process has verified with the store a short while ago open sessions while the store cannot be reached.
- * Sessions begun so are judged like all others when the connection for events stands again.
+ * They count for as long as the bus is heard, and from then on until the store answers anything: who still reaches the store may
+ * have changed what nobody tells of any more. Sessions begun so are judged like all others when the connection for events stands again.
  */
 export class StoreGrace {
   readonly secrets: ProvedSecrets;
   readonly clock: Clock;
   readonly #graceMs: () => number;
+  readonly #store: Pick<Store, 'ping'>;
   readonly #log: Log;
   #away: StoreAway | null = null;
   #logins = 0;
+  #isLooking = false;
 
-  constructor({ graceMs, clock, log }: StoreGraceOptions) {
+  constructor({ graceMs, store, clock, log }: StoreGraceOptions) {
     this.#graceMs = graceMs;
+    this.#store = store;
     this.clock = clock;
     this.#log = log;
     this.secrets = new ProvedSecrets(graceMs, clock);
@@ -72,6 +78,7 @@ export class StoreGrace {
   handle(event: GatewayEvent): void {
     this.secrets.handle(event);
     if (event.kind === 'resync') this.reached();
+    if (event.kind === 'deaf' && this.secrets.size > 0 && !this.#isLooking) void this.#look();
   }
 
   countLogin(): void {
@@ -83,6 +90,19 @@ export class StoreGrace {
       this.#log.warn({ reason: why.message }, 'the store is away: what it verified lately logs in by grace');
     }
     this.#away = why;
+  }
+
+  /** Nobody may be logging in just now: asks whether it is the store that is away, or only the bus. */
+  async #look(): Promise<void> {
+    this.#isLooking = true;
+    try {
+      await this.#store.ping();
+      this.secrets.answeredUnheard();
+    } catch (error) {
+      this.#log.debug({ error: describeError(error) }, 'neither events nor answers from the store');
+    } finally {
+      this.#isLooking = false;
+    }
   }
 
   reached(): void {
@@ -122,11 +142,15 @@ class Reads implements LoginReads {
     ask: () => Promise<AccountWithTokens | null>,
   ): Promise<AccountWithTokens | null> {
     const { secrets } = this.#grace;
-    const [at, epoch] = [secrets.now(), secrets.epoch];
-    try {
-      const answer = await this.#patiently(question, ask());
-      if (answer !== null) this.#answered.push({ question, answer, at, epoch });
+    const asked = secrets.asks();
+    const answering = ask().then((answer) => {
+      // Also of an answer that comes too late for this login.
+      const answered = secrets.answered(question, answer, asked);
+      if (answered !== null) this.#answered.push(answered);
       return answer;
+    });
+    try {
+      return await this.#patiently(question, answering);
     } catch (error) {
       if (!isAway(error)) throw error;
       const kept = secrets.recall(question);

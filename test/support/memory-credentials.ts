@@ -60,7 +60,26 @@ export class MemoryCredentials implements Credentials {
 
   /** Replaces what the account has instead of a SCRAM verifier. */
   setPassword(account: AccountCredentials, password: AccountCredentials['password']): void {
-    this.#accounts[this.#accounts.indexOf(account)] = { ...account, password };
+    this.setUser(account, { password });
+  }
+
+  setUser({ uid }: { uid: string }, change: Partial<AccountCredentials>): void {
+    const at = this.#accounts.findIndex((account) => account.uid === uid);
+    const account = this.#accounts[at];
+    if (account === undefined) throw new Error('no such user');
+    this.#accounts[at] = { ...account, ...change };
+  }
+
+  /** @param change null: as if it had never been */
+  setToken({ tid }: { tid: string }, change: Partial<TokenCredential> | null): void {
+    const at = this.#tokens.findIndex(({ token }) => token.tid === tid);
+    const entry = this.#tokens[at];
+    if (entry === undefined) throw new Error('no such token');
+    this.#tokens.splice(
+      at,
+      1,
+      ...(change === null ? [] : [{ ...entry, token: { ...entry.token, ...change } }]),
+    );
   }
 
   async addToken(

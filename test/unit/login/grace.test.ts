@@ -1,12 +1,23 @@
+import { setImmediate } from 'node:timers/promises';
 import pg from 'pg';
-import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test } from 'vitest';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  onTestFinished,
+  test,
+  vi,
+} from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { HOUR_MS } from '../../../src/core/duration.ts';
 import { createOauthVerifier } from '../../../src/login/oauth-verifier.ts';
 import { DEFAULT_THROTTLE, Throttle } from '../../../src/login/throttle.ts';
 import type { GatewayEvent } from '../../../src/store/bus.ts';
 import { storeError } from '../../../src/store/errors.ts';
-import type { Credentials } from '../../../src/tokens/credentials.ts';
+import type { AccountCredentials, Credentials, TokenCredential } from '../../../src/tokens/credentials.ts';
 import { tokenDigest } from '../../../src/tokens/format.ts';
 import { StoreGrace } from '../../../src/tokens/store-grace.ts';
 import { startIdentityProvider } from '../../support/identity-provider.ts';
@@ -42,6 +53,7 @@ class Troubled implements Credentials {
   byToken = (digest: Buffer) => this.#ask(() => this.#inner.byToken(digest));
   byTid = (tid: string) => this.#ask(() => this.#inner.byTid(tid));
   storeSecret = () => this.#inner.storeSecret();
+  ping = () => this.#ask(() => Promise.resolve());
 
   async #ask<T>(read: () => Promise<T>): Promise<T> {
     if (this.state === 'away') throw storeError(new Error('Connection terminated'));
@@ -80,7 +92,7 @@ beforeEach(() => {
   store.meanwhile = () => undefined;
   graceMs = GRACE_MS;
   clock = new MovedClock();
-  grace = new StoreGrace({ graceMs: () => graceMs, clock, log: silentLog });
+  grace = new StoreGrace({ graceMs: () => graceMs, store, clock, log: silentLog });
   server.deps = { ...server.deps, method: 'scram-sha-256', clock, grace };
 });
 afterAll(() => server.close());
@@ -232,6 +244,160 @@ describe('a secret that the store found right', () => {
     store.state = 'there';
     expect(await logIn('$token', laptop.text)).toMatchObject({ kind: 'proved' });
     expect(grace.away).toBeNull();
+  });
+});
+
+describe('a change that no event has told of', () => {
+  let eve: AccountCredentials;
+  let name: string;
+  let token: IssuedToken;
+  let second: IssuedToken;
+  let count = 0;
+  beforeEach(async () => {
+    name = `eve${(count += 1)}`;
+    eve = await store.people.addUser(name, { password: 'eve password' });
+    token = await store.people.addToken(eve);
+    second = await store.people.addToken(eve);
+  });
+  afterEach(() => {
+    store.people.tokensEnabled = true;
+  });
+
+  const ways = () =>
+    [
+      ['$token', token.text],
+      [name, token.text],
+      [name, 'eve password'],
+    ] as const;
+  const outcomes = async () => {
+    const found = [];
+    for (const [user, secret] of ways()) {
+      const ending = await logIn(user, secret);
+      found.push(ending.kind === 'refused' ? ending.error.code : ending.kind);
+    }
+    return found;
+  };
+  const gone = 'store.unreachable';
+
+  test.each<[what: string, change: () => void, left: readonly string[]]>([
+    ['nothing', () => undefined, ['proved', 'proved', 'proved']],
+    ['the token was revoked', () => revoke(token), [gone, gone, 'proved']],
+    [
+      'the token retires',
+      () => setToken({ retiresAt: new Date(Date.now() + HOUR_MS) }),
+      [gone, gone, 'proved'],
+    ],
+    ['another one was', () => revoke(second), ['proved', 'proved', 'proved']],
+    ['the user was disabled', () => setUser({ disabled: true }), [gone, gone, gone]],
+    [
+      'the user may come from elsewhere only',
+      () => setUser({ networks: ['192.0.2.0/24'] }),
+      [gone, gone, gone],
+    ],
+    [
+      'all may come from elsewhere only',
+      () => setUser({ policyNetworks: ['192.0.2.0/24'] }),
+      [gone, gone, gone],
+    ],
+    ['the user may not use tokens', () => setUser({ privileges: new Set() }), [gone, gone, gone]],
+    ['tokens were switched off', () => (store.people.tokensEnabled = false), [gone, gone, gone]],
+    ['the password is another one', () => setUser({ password: null }), ['proved', 'proved', gone]],
+  ])(
+    'is seen in what the store answers to anybody who asks about that user: %s',
+    async (_what, change, left) => {
+      expect(await outcomes()).toEqual(['proved', 'proved', 'proved']);
+      change();
+      expect(await logIn(name, 'a guess')).toMatchObject({ kind: 'refused' });
+      store.state = 'away';
+      expect(await outcomes()).toEqual(left);
+    },
+  );
+
+  test('is seen in the refusal of a token by itself, and holds for every way to log in by it', async () => {
+    await outcomes();
+    revoke(token);
+    const refused = {
+      kind: 'refused',
+      error: { code: 'login.token_revoked', client: { sqlState: '28P01' } },
+    };
+    expect(await logIn('$token', token.text)).toMatchObject(refused);
+    store.state = 'away';
+    expect(await outcomes()).toEqual([gone, gone, 'proved']);
+  });
+
+  test('is seen where the store knows of no such token any more', async () => {
+    await logIn('$token', token.text);
+    store.people.setToken(token, null);
+    await logIn('$token', token.text);
+    store.state = 'away';
+    expect(await logIn('$token', token.text)).toMatchObject(away);
+  });
+
+  test('counts also for a login that the store had answered before', async () => {
+    const asked = grace.secrets.asks();
+    const answer = await store.people.byName(name);
+    const proved = await logIn(name, token.text);
+    if (answer === null || proved.kind !== 'proved') throw new Error('not proved');
+    const answered = grace.secrets.answered(`name ${name}`, answer, asked);
+    if (answered === null) throw new Error('not to be remembered');
+    grace.secrets.clear();
+    const before = { ...answered, epoch: grace.secrets.epoch };
+    revoke(token);
+    await logIn('$token', token.text);
+    grace.secrets.remember(before, proved.principal);
+    store.state = 'away';
+    expect(await logIn(name, token.text)).toMatchObject(away);
+  });
+
+  const revoke = (one: IssuedToken) => store.people.setToken(one, { revokedAt: new Date() });
+  const setToken = (change: Partial<TokenCredential>) => store.people.setToken(token, change);
+  const setUser = (change: Partial<AccountCredentials>) => store.people.setUser(eve, change);
+});
+
+describe('without events', () => {
+  beforeEach(() => logIn('$token', laptop.text));
+  const deaf = () => grace.handle({ kind: 'deaf' });
+
+  test('what was verified before counts while the store does not answer either', async () => {
+    store.state = 'away';
+    deaf();
+    expect(await logIn('$token', laptop.text)).toMatchObject(byGrace);
+    deaf();
+    expect(await logIn('$token', laptop.text)).toMatchObject(byGrace);
+  });
+
+  test('it counts no more once the store has answered anybody', async () => {
+    store.state = 'silent';
+    deaf();
+    store.state = 'there';
+    await logIn('ada', 'a guess');
+    store.state = 'away';
+    expect(await logIn('$token', laptop.text)).toMatchObject(away);
+  });
+
+  test('nor when nobody logs in, and the store is there', async () => {
+    deaf();
+    await vi.waitFor(() => expect(grace.secrets.size).toBe(0));
+  });
+
+  test('the store is looked for again as often as connecting fails', async () => {
+    store.state = 'away';
+    deaf();
+    await setImmediate();
+    store.state = 'there';
+    deaf();
+    await vi.waitFor(() => expect(grace.secrets.size).toBe(0));
+  });
+
+  test('nothing is remembered until they come again', async () => {
+    deaf();
+    await logIn('$token', laptop.text);
+    expect(grace.secrets.size).toBe(0);
+    grace.handle({ kind: 'resync' });
+    await logIn('$token', laptop.text);
+    expect(grace.secrets.size).toBe(1);
+    store.state = 'away';
+    expect(await logIn('$token', laptop.text)).toMatchObject(byGrace);
   });
 });
 

@@ -90,6 +90,7 @@ describe('event bus', () => {
       test.store.db,
     );
     await resync;
+    expect(one.heard.map(({ kind }) => kind)).toEqual(['deaf', 'resync']);
     await one.bus.publish({ kind: 'account', uid: 'after' });
     await one.until(account('after'));
   });
