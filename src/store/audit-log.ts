@@ -6,6 +6,7 @@ import type { Audit, AuditEntry, AuditQuery, AuditRow, LoginCount } from './audi
 import { chain, rowOf } from './audit-chain.ts';
 import { listAudit, loginsPerHour } from './audit-list.ts';
 import { pruneAudit, verifyAudit } from './audit-upkeep.ts';
+import { isAboutTheRows } from './errors.ts';
 import type { AuditTable } from './schema.ts';
 import type { Store, StoreTransaction } from './store.ts';
 
@@ -119,7 +120,7 @@ class AuditLog implements Audit {
     while (this.#waiting.length > 0) {
       if (this.#waiting.length < BATCH) await this.#linger();
       try {
-        await this.#writeBatch(this.#waiting.slice(0, this.#unsure?.rows.length ?? BATCH));
+        await this.#writeWhatCanBe(this.#waiting.slice(0, this.#unsure?.rows.length ?? BATCH));
         this.#retryMs = FIRST_RETRY_MS;
         this.#writtenAtMs = this.#clock.monotonicMs();
       } catch (error) {
@@ -128,8 +129,7 @@ class AuditLog implements Audit {
           'audit not written yet',
         );
         if (this.#closed) {
-          for (const entry of this.#waiting.splice(0))
-            this.#log.error({ audit: entry }, 'audit entry not written');
+          for (const entry of this.#waiting.splice(0)) this.#giveUp(entry);
           break;
         }
         await this.#pause();
@@ -149,6 +149,31 @@ class AuditLog implements Audit {
         resolve();
       };
     });
+  }
+
+  /** An entry that the store will never take must not hold up all others. Found by halves, given up alone. */
+  async #writeWhatCanBe(batch: readonly AuditEntry[]): Promise<void> {
+    try {
+      await this.#writeBatch(batch);
+    } catch (error) {
+      if (!isAboutTheRows(error)) throw error;
+      // There was an answer: nothing of it was written.
+      this.#unsure = null;
+      const [entry, ...others] = batch;
+      if (entry !== undefined && others.length === 0) {
+        this.#waiting = this.#waiting.slice(1);
+        this.#giveUp(entry, error);
+        return;
+      }
+      const half = Math.ceil(batch.length / 2);
+      await this.#writeWhatCanBe(batch.slice(0, half));
+      await this.#writeWhatCanBe(batch.slice(half));
+    }
+  }
+
+  #giveUp(entry: AuditEntry, why?: unknown): void {
+    const error = why === undefined ? {} : { error: describeError(why) };
+    this.#log.error({ audit: entry, ...error }, 'audit entry not written');
   }
 
   /** When the answer to COMMIT is lost, only the store knows whether the batch is in it: whoever tries again looks first. */

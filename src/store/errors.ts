@@ -77,6 +77,16 @@ export function isRetryable(error: unknown): boolean {
   return state === SERIALIZATION_FAILURE || state === DEADLOCK;
 }
 
+/** Values that no column, constraint, index or trigger takes, and limits that they are beyond. */
+const ROW_STATES = /^(?:22|23|54)/;
+
+/** Whether it is for what is in the rows that a statement failed, so that it will fail each time. */
+export function isAboutTheRows(error: unknown): boolean {
+  const state = sqlState(error) ?? '';
+  // A number in a chain that is taken already says nothing about the row that was to have it.
+  return ROW_STATES.test(state) && state !== UNIQUE_VIOLATION;
+}
+
 /** @param constraint name of the unique index or constraint that may be violated */
 export function violates(error: unknown, constraint: string): boolean {
   return error instanceof DatabaseError && error.code === UNIQUE_VIOLATION && error.constraint === constraint;

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { createLog } from '../../../src/core/log.ts';
 import type { AuditEntry, AuditRow } from '../../../src/store/audit.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
 import type { StoreTransaction } from '../../../src/store/store.ts';
@@ -179,6 +180,63 @@ describe('audit', () => {
     expect(told.toReversed()).toEqual(await audit.list());
     expect(told.map(({ actor }) => actor.name)).toEqual(['noted', 'appended']);
   });
+
+  /** What the store says to the rows of somebody. */
+  const refuse = async (name: string, state: string) => {
+    for (const statement of [
+      `create function patgate.refuse() returns trigger language plpgsql as $$ begin
+        if new.actor_name = '${name}' then raise exception 'not this one' using errcode = '${state}'; end if;
+        return new;
+      end $$`,
+      `create trigger refuse before insert on patgate.audit for each row execute function patgate.refuse()`,
+    ]) {
+      await sql.raw(statement).execute(test.store.db);
+    }
+  };
+
+  it.each(['22021', '23514', '54000'])(
+    'gives up, to the log, only what the store will never take (%s)',
+    async (state) => {
+      await refuse('poison', state);
+      const lines: string[] = [];
+      const log = createLog('error', { write: (line: string) => void lines.push(line) });
+      const audit = createAudit({ store: test.store, clock: systemClock, log });
+      const names = Array.from({ length: 700 }, (_, at) =>
+        [0, 3, 4, 600].includes(at) ? 'poison' : `u${at}`,
+      );
+      for (const name of names) audit.note(entry(name, { address: '192.0.2.7' }));
+      await audit.flush();
+      const rows = await audit.list({ limit: 1000 });
+      expect(rows.map(({ actor }) => actor.name).reverse()).toEqual(
+        names.filter((name) => name !== 'poison'),
+      );
+      expect(await audit.verify()).toMatchObject({ ok: true, rows: 696 });
+      const given = lines.map((line) => JSON.parse(line) as unknown);
+      expect(given).toHaveLength(4);
+      expect(given[0]).toMatchObject({
+        msg: 'audit entry not written',
+        audit: { action: 'login', actor: { name: 'poison' }, address: '192.0.2.7' },
+        error: expect.stringContaining('not this one') as string,
+      });
+    },
+  );
+
+  it.each(['53100', '57014', '23505'])(
+    'gives up nothing for what may pass, or has nothing to do with it (%s)',
+    async (state) => {
+      await refuse('waits', state);
+      let onLine = (): void => undefined;
+      const failed = new Promise<void>((resolve) => (onLine = resolve));
+      const log = createLog('warn', { write: () => onLine() });
+      const audit = createAudit({ store: test.store, clock: systemClock, log });
+      for (const name of ['first', 'waits', 'last']) audit.note(entry(name));
+      await failed;
+      await sql`drop trigger refuse on patgate.audit`.execute(test.store.db);
+      await audit.flush();
+      expect((await audit.list()).map(({ actor }) => actor.name)).toEqual(['last', 'waits', 'first']);
+      await audit.close();
+    },
+  );
 
   it('takes names that no text column takes', async () => {
     const audit = open();
