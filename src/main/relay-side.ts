@@ -165,6 +165,7 @@ function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => v
       supervisor.stop();
       deadlines.refuseAll(shuttingDown);
       await upstream.close();
+      deps.journal.close();
     },
   };
 }

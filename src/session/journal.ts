@@ -10,6 +10,7 @@ import type { Admitted, Refusal } from './admit.ts';
 import type { SessionMetrics } from '../observe/session-metrics.ts';
 import { actorOf, closingEntry, directoryEntry, reasonOfEnd } from './journal-entries.ts';
 import { applicationName } from './application-name.ts';
+import { FoldedRefusals } from './folded-refusals.ts';
 import type { LiveSession } from './registry.ts';
 import type { RelayEnd } from './relay.ts';
 
@@ -32,6 +33,8 @@ export interface Journal {
   opened(session: LiveSession): void;
   /** @param code why the gateway ended it; null: it did not */
   ended(session: LiveSession, end: RelayEnd, code: ErrorCode | null): void;
+  /** Hands to the audit what was only counted. To be called before that is closed. */
+  close(): void;
 }
 
 export interface JournalDeps {
@@ -47,8 +50,10 @@ export interface JournalDeps {
 const BY_GRACE = 'store grace';
 
 export function createJournal(deps: JournalDeps): Journal {
+  const refusals = new FoldedRefusals(deps);
   return {
-    begin: (admitted) => beginAttempt(admitted, deps),
+    begin: (admitted) => beginAttempt(admitted, deps, refusals),
+    close: () => refusals.close(),
     refusedAtTheDoor({ error, peer, user }) {
       deps.metrics.login('none', 'refused', error.code, 0);
       deps.log.warn(
@@ -56,7 +61,7 @@ export function createJournal(deps: JournalDeps): Journal {
         'connection refused',
       );
       if (user === null) return;
-      deps.audit.note({
+      refusals.note({
         action: 'login',
         outcome: 'refused',
         actor: { uid: null, name: user, via: 'unproved', tid: null },
@@ -82,7 +87,11 @@ export function createJournal(deps: JournalDeps): Journal {
   };
 }
 
-function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
+function beginAttempt(
+  admitted: Admitted,
+  deps: JournalDeps,
+  refusals: Pick<FoldedRefusals, 'note'>,
+): Attempt {
   const startedMs = deps.clock.monotonicMs();
   const application = applicationName(admitted.startup);
   const address = admitted.peer.address;
@@ -99,7 +108,7 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
     settled = true;
     const method = principal?.mechanism ?? 'none';
     deps.metrics.login(method, outcome, code, (deps.clock.monotonicMs() - startedMs) / 1000);
-    deps.audit.note({
+    const entry: AuditEntry = {
       action: 'login',
       outcome,
       actor: actorOf(principal, subject, admitted),
@@ -108,7 +117,9 @@ function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
       reason: more.reason,
       detail: more.detail,
       at: deps.clock.now(),
-    });
+    };
+    if (principal === null) refusals.note({ ...entry, address, reason: code });
+    else deps.audit.note(entry);
     return true;
   };
   return {

@@ -49,7 +49,10 @@ export async function listAudit({ db }: Store, query: AuditQuery): Promise<reado
 export async function loginsPerHour({ db }: Store, from: Date, before: Date): Promise<readonly LoginCount[]> {
   const { rows } = await sql<LoginCount>`
     select date_bin('1 hour', at, timestamptz 'epoch') as hour,
-      nullif(split_part(split_part(detail, '"method":"', 2), '"', 1), '') as method, outcome, count(*) as count
+      nullif(split_part(split_part(detail, '"method":"', 2), '"', 1), '') as method, outcome,
+      -- A row may stand for many refusals.
+      sum(case when starts_with(detail, '{"folded":') then split_part(split_part(detail, ':', 2), ',', 1)::bigint
+        else 1 end)::bigint as count
     from patgate.audit where at >= ${from} and at < ${before} and action = 'login'
     group by 1, 2, 3 order by 1, 3, 2`.execute(db);
   return rows;
