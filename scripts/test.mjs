@@ -1,5 +1,5 @@
 // `npm test`: from a bare clone, the unit tests, then the end-to-end tests. Arguments go to vitest, except --no-skips: then a
-// client that is not installed is a failure.
+// client that is not there is a failure.
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -72,7 +72,7 @@ function listSkipped() {
   for (const { status, fullName } of tests) {
     if (status === 'passed' || status === 'failed') continue;
     const client = /\[needs ([^\]]+)\]/.exec(fullName)?.[1];
-    const reason = client === undefined ? fullName : `${client} is not installed`;
+    const reason = client === undefined ? fullName : `needs ${client}, which is not here`;
     byReason.set(reason, (byReason.get(reason) ?? 0) + 1);
   }
   if (byReason.size === 0) return;

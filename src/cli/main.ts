@@ -9,4 +9,7 @@ terminal.stdout.on('error', (error: NodeJS.ErrnoException) => {
   process.exit(error.code === 'EPIPE' ? 0 : 1);
 });
 
+// What cannot be told to anybody is no reason to stop.
+terminal.stderr.on('error', () => undefined);
+
 process.exitCode = await runCommandLine(terminal, process.argv.slice(2));

@@ -1,4 +1,5 @@
 import { pino, type DestinationStream, type Logger } from 'pino';
+import { LogDestination } from './log-destination.ts';
 
 export type Log = Logger;
 
@@ -26,6 +27,6 @@ export function createLog(
         censor: '[secret]',
       },
     },
-    destination ?? pino.destination({ dest: 2, sync: true }),
+    destination ?? new LogDestination(2),
   );
 }

@@ -33,7 +33,7 @@ export async function runUntilStopped(config: Config, options: RunOptions): Prom
   const { opened, embedded, inherited, readyFile } = options;
   const { log } = opened;
   const stop = stopSignals(log);
-  const serving = await serve(config, { readyFile, embedded, inherited, log });
+  const serving = await serve(config, { readyFile, embedded, inherited, log, logState: opened.state });
   const manager = createServiceManager({ environment: process.env, clock: systemClock, log });
   const { host, port } = serving.info.postgres;
   const status = `ready on ${host}:${port}`;

@@ -4,9 +4,11 @@ import { Registry } from 'prom-client';
 import { changesOf } from '../config/changes.ts';
 import type { Config } from '../config/config.ts';
 import { systemClock, type Clock } from '../core/clock.ts';
+import type { LogState } from '../core/log-destination.ts';
 import type { Log } from '../core/log.ts';
 import type { Embedded } from '../embedded/embedded.ts';
 import { newFingerprintKey } from '../login/throttle.ts';
+import { collectLogMetrics } from '../observe/log-metrics.ts';
 import { collectProcessMetrics } from '../observe/process-metrics.ts';
 import { openStore } from '../store/store.ts';
 import { startJobs } from '../tokens/jobs.ts';
@@ -33,6 +35,8 @@ export interface ServeOptions {
   /** Listening sockets that the service manager opened. */
   readonly inherited?: InheritedSockets;
   readonly log: Log;
+  /** Of where the log goes, for the metrics. */
+  readonly logState?: LogState;
 }
 
 /** A gateway that serves. */
@@ -71,7 +75,7 @@ export async function serve(config: Config, options: ServeOptions): Promise<Serv
 }
 
 async function start(config: Config, options: ServeOptions, teardown: Teardown): Promise<Serving> {
-  const { readyFile, log, inherited = {} } = options;
+  const { readyFile, log, logState, inherited = {} } = options;
   const clock = systemClock;
   const settings = new LiveSettings(config);
   // A third of all code: read while the embedded PostgreSQL starts.
@@ -84,6 +88,7 @@ async function start(config: Config, options: ServeOptions, teardown: Teardown):
   const group = await createGroup({ settings, services, fingerprintKey, clock, log });
   const registry = new Registry();
   teardown.add('process metrics', collectProcessMetrics(registry, clock));
+  if (logState !== undefined) collectLogMetrics(registry, logState);
   const capacity = createCapacity({ settings, registry, clock, log });
   teardown.add('capacity', () => capacity.close());
   const shortage = capacity.shortage(config);

@@ -3,7 +3,7 @@ import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import path from 'node:path';
 import { describe } from 'vitest';
 
-/** Programs that people use with PostgreSQL, found where Debian puts them; null: not installed. */
+/** Programs that people use with PostgreSQL, and what else tests need, found where Debian puts them; null: not there. */
 export interface Clients {
   /** PostgreSQL's terminal. Package postgresql-client. */
   readonly psql: string | null;
@@ -21,6 +21,8 @@ export interface Clients {
   readonly haproxy: string | null;
   /** A clock that can be set for one process. Package faketime. */
   readonly faketime: string | null;
+  /** /proc, /dev/full and limits that can be set for one process. */
+  readonly linux: 'linux' | null;
   /** A file system of one's own: root on Linux, outside of most containers. */
   readonly mount: 'mount' | null;
   /** Hosts with a network of their own between them: root on Linux, with the package iproute2. */
@@ -39,6 +41,7 @@ export const clients: Clients = {
   pgbouncer: program('pgbouncer'),
   haproxy: program('haproxy'),
   faketime: library('faketime/libfaketimeMT.so.1'),
+  linux: process.platform === 'linux' ? 'linux' : null,
   get mount() {
     return can('mount -t tmpfs none /mnt') ? 'mount' : null;
   },

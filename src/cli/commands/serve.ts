@@ -23,6 +23,10 @@ export function addServe(program: Command, terminal: Terminal): void {
     const { config } = configOf(command, terminal);
     const { begin } = await import('../../main/begin.ts');
     const begun = begin(config);
+    // Other commands end when nobody takes their output; sessions do not end because nobody takes the recipes.
+    terminal.stdout.removeAllListeners('error').on('error', (error) => {
+      begun.opened.log.warn({ reason: error.message }, 'the recipes could not be printed');
+    });
     // With all that it stands on, too much to load for any other command.
     const { runUntilStopped } = await import('../../main/run-until-stopped.ts');
     await runUntilStopped(config, {

@@ -2,6 +2,7 @@ import { Registry } from 'prom-client';
 import { unpackConfig } from '../../config/pack.ts';
 import { systemClock } from '../../core/clock.ts';
 import { Secret } from '../../core/secret.ts';
+import { collectLogMetrics } from '../../observe/log-metrics.ts';
 import { collectProcessMetrics } from '../../observe/process-metrics.ts';
 import { openStore } from '../../store/store.ts';
 import { createCapacity, type Capacity } from '../life/capacity.ts';
@@ -86,6 +87,7 @@ class Worker {
     teardown.add('services', () => services.close());
     const registry = new Registry();
     teardown.add('process metrics', collectProcessMetrics(registry, clock));
+    collectLogMetrics(registry, opened.state);
     const capacity = createCapacity({ settings, registry, clock, log });
     teardown.add('capacity', () => capacity.close());
     const embedded =
