@@ -14,7 +14,12 @@ export interface DescriptorWatchOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
+  /** Where the limit is told; where that cannot be read, none is known. */
+  readonly limitsFile?: string;
 }
+
+/** `none left`: no descriptor. `not there`: no such file, or none that may be opened. */
+type Opened = number | 'none left' | 'not there';
 
 const LOOK_EVERY_MS = 1_000;
 const LOG_EVERY_MS = 10_000;
@@ -34,6 +39,7 @@ const LIMITS_FILE = process.platform === 'linux' ? '/proc/self/limits' : devNull
 export class DescriptorWatch {
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #limitsFile: string;
   readonly #exhaustions: Counter;
   #limit: number | null = null;
   #room: Room = 'enough';
@@ -43,9 +49,10 @@ export class DescriptorWatch {
   #complained = false;
   #timer: Timer | null = null;
 
-  constructor({ registry, clock, log }: DescriptorWatchOptions) {
+  constructor({ registry, clock, log, limitsFile = LIMITS_FILE }: DescriptorWatchOptions) {
     this.#clock = clock;
     this.#log = log;
+    this.#limitsFile = limitsFile;
     this.#exhaustions = new Counter({
       name: 'patgate_descriptors_exhausted_total',
       help: 'How often no file descriptor was left at all.',
@@ -89,15 +96,19 @@ export class DescriptorWatch {
   }
 
   #look(): void {
-    const lowest = open(LIMITS_FILE);
-    if (lowest === null) this.#exhausted();
+    let lowest = open(this.#limitsFile);
+    // Containers without /proc; that no descriptor is left shows all the same.
+    if (lowest === 'not there') lowest = open(devNull);
+    if (lowest === 'none left') this.#exhausted();
     else {
       // It may change at any time.
-      this.#limit = limitIn(readFileSync(lowest, 'utf8'));
+      this.#limit = lowest === 'not there' ? null : limitIn(contentsOf(lowest));
       // While the first is still open: it may be the very one that the spare gave up.
-      this.#spare ??= open(devNull);
-      closeSync(lowest);
-      this.#note(this.#spare === null ? 'none' : this.#roomAt(Math.max(lowest, this.#spare)));
+      const spare = this.#spare ?? open(devNull);
+      const opened = [lowest, spare].filter((fd) => typeof fd === 'number');
+      if (typeof lowest === 'number') closeSync(lowest);
+      if (typeof spare === 'number') this.#spare = spare;
+      this.#note(spare === 'none left' ? 'none' : this.#roomAt(Math.max(...opened)));
     }
     this.#timer = this.#clock.after(LOOK_EVERY_MS, () => this.#look());
   }
@@ -137,13 +148,20 @@ function reserveOf(limit: number): number {
   return Math.min(64, Math.max(2 * LAST, Math.floor(limit / 16)));
 }
 
-/** @returns null when no descriptor is left */
-function open(file: string): number | null {
+function open(file: string): Opened {
   try {
     return openSync(file, 'r');
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EMFILE' || code === 'ENFILE') return null;
-    throw error;
+    return code === 'EMFILE' || code === 'ENFILE' ? 'none left' : 'not there';
+  }
+}
+
+/** @returns empty where reading is not allowed */
+function contentsOf(fd: number): string {
+  try {
+    return readFileSync(fd, 'utf8');
+  } catch {
+    return '';
   }
 }
