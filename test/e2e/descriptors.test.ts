@@ -4,7 +4,8 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { describeWith } from '../support/clients.ts';
 import { eventually } from '../support/eventually.ts';
 import type { TestUser } from '../support/gateway.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
@@ -54,7 +55,7 @@ async function metric(gateway: GatewayProcess, sample: string): Promise<number> 
   );
 }
 
-describe.skipIf(process.platform !== 'linux')('file descriptors', () => {
+describeWith('linux', 'file descriptors', () => {
   let gateway: GatewayProcess;
   let ada: TestUser;
 
@@ -143,7 +144,7 @@ describe.skipIf(process.platform !== 'linux')('file descriptors', () => {
   });
 });
 
-describe.skipIf(process.platform !== 'linux')('file descriptors, workers = 2', () => {
+describeWith('linux', 'file descriptors, workers = 2', () => {
   let gateway: GatewayProcess;
   let ada: TestUser;
   let workers: readonly number[];

@@ -1,6 +1,7 @@
-import { existsSync, readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import pg from 'pg';
-import { describe, expect, test } from 'vitest';
+import { expect, test } from 'vitest';
+import { describeWith } from '../support/clients.ts';
 import { prepareGround } from '../support/gateway.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 
@@ -17,8 +18,6 @@ const LAUNCHER = `
   @ENV{'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'} = ($$, scalar @names, join(':', @names));
   exec @ARGV or die;`;
 
-const wrapped = (names: string): string[] => ['perl', '-e', LAUNCHER, names];
-
 /** Inodes of the sockets that a process has under numbers that systemd gives. */
 function inherited(pid: number): string[] {
   const held = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
@@ -29,7 +28,9 @@ function childrenOf(pid: number): number[] {
   return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 }
 
-describe.skipIf(!existsSync('/usr/bin/perl'))('sockets that the service manager opened', () => {
+describeWith('perl', 'sockets that the service manager opened', (perl) => {
+  const wrapped = (names: string): string[] => [perl, '-e', LAUNCHER, names];
+
   test.each(['1', '2'])('are served, workers = %s', async (workers) => {
     // Ports that would not do, so that it shows if they were used.
     const ground = await prepareGround({

@@ -21,6 +21,10 @@ export interface Clients {
   readonly haproxy: string | null;
   /** A clock that can be set for one process. Package faketime. */
   readonly faketime: string | null;
+  /** Carries messages to a service manager; with Perl, which can listen for them. Packages systemd and perl-base. */
+  readonly 'systemd-notify': { readonly notify: string; readonly perl: string } | null;
+  /** Opens sockets for the program that it becomes. Package perl-base. */
+  readonly perl: string | null;
   /** /proc, /dev/full and limits that can be set for one process. */
   readonly linux: 'linux' | null;
   /** A file system of one's own: root on Linux, outside of most containers. */
@@ -41,6 +45,8 @@ export const clients: Clients = {
   pgbouncer: program('pgbouncer'),
   haproxy: program('haproxy'),
   faketime: library('faketime/libfaketimeMT.so.1'),
+  'systemd-notify': both(program('systemd-notify'), program('perl'), (notify, perl) => ({ notify, perl })),
+  perl: program('perl'),
   linux: process.platform === 'linux' ? 'linux' : null,
   get mount() {
     return can('mount -t tmpfs none /mnt') ? 'mount' : null;
@@ -72,7 +78,7 @@ export function describeWith<Name extends keyof Clients>(
 }
 
 /** Lets the body of a skipped suite name its tests. */
-const STAND_IN = { java: '', jar: '', manager: '', driver: '' } as unknown;
+const STAND_IN = { java: '', jar: '', manager: '', driver: '', notify: '', perl: '' } as unknown;
 
 function program(name: string): string | null {
   const directories = [...(process.env['PATH'] ?? '').split(path.delimiter), '/usr/sbin'];

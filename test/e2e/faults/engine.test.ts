@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import type pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemActor } from '../../../src/accounts/actor.ts';
+import { describeWith } from '../../support/clients.ts';
 import { startCluster, type TestCluster } from '../../support/cluster.ts';
 import { eventually } from '../../support/eventually.ts';
 import { prepareGround, startGateway, type TestGateway, type TestUser } from '../../support/gateway.ts';
@@ -127,17 +128,18 @@ describe('when the engine', () => {
     network.watch(null);
   });
 
-  it('asks the kernel whether a silent client is still there', async () => {
-    if (process.platform !== 'linux') return;
-    const { client } = await open();
-    await ping(client);
-    const own = (client as unknown as { connection: { stream: { localPort: number } } }).connection.stream;
-    await eventually(() => {
-      const [timer, seconds] = kernelTimer(gateway.port, own.localPort);
-      expect(timer).toBe('keepalive');
-      expect(seconds).toBeLessThanOrEqual(60);
+  describeWith('linux', 'and its clients are silent', () => {
+    it('the kernel is asked whether they are still there', async () => {
+      const { client } = await open();
+      await ping(client);
+      const own = (client as unknown as { connection: { stream: { localPort: number } } }).connection.stream;
+      await eventually(() => {
+        const [timer, seconds] = kernelTimer(gateway.port, own.localPort);
+        expect(timer).toBe('keepalive');
+        expect(seconds).toBeLessThanOrEqual(60);
+      });
+      await client.end();
     });
-    await client.end();
   });
 
   async function running(statement: string): Promise<void> {
