@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, it } from 'vitest';
 import {
   cancelRequest,
   errorFields,
@@ -15,27 +15,44 @@ import {
 } from '../protocol/packets.ts';
 import { asAdmin } from '../support/database.ts';
 import { eventually } from '../support/eventually.ts';
-import { startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
+import { prepareGround, startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
 import { queryOne, withClient } from '../support/query.ts';
 import { openSession, ping } from '../support/session.ts';
+import { startTcpRelay, type TcpRelay } from '../support/tcp-relay.ts';
+import { WireClient } from '../support/wire-client.ts';
 
 /** What other poolers and servers got wrong, tried on the whole gateway. */
 let gateway: TestGateway;
 let ada: TestUser;
 const sockets: Socket[] = [];
+/** Between the gateway and its engine, where a test listens to what the engine says. */
+let wire: TcpRelay;
+const heard: Buffer[] = [];
 
 beforeAll(async () => {
-  gateway = await startGateway({ 'tls.mode': 'prefer', 'login.throttle_free': '1000' });
+  wire = await startTcpRelay({ host: '127.0.0.1', port: inject('cluster').port });
+  const ground = await prepareGround(
+    { 'tls.mode': 'prefer', 'login.throttle_free': '1000' },
+    { engine: (url) => `${wire.through(url)}?sslmode=disable` },
+  );
+  gateway = await startGateway({}, ground);
   ada = await gateway.addUser('ada');
 });
 afterEach(() => {
   for (const socket of sockets.splice(0)) socket.destroy();
 });
-afterAll(() => gateway.stop());
+afterAll(async () => {
+  await gateway.stop();
+  await wire.close();
+});
 
 /** Sends bytes in the clear, each as a segment, and gives all that comes back until the gateway closes. */
-async function send(...segments: readonly Buffer[]): Promise<Buffer> {
-  const socket = connect({ port: gateway.port, host: '127.0.0.1', noDelay: true });
+function send(...segments: readonly Buffer[]): Promise<Buffer> {
+  return sendTo(gateway.port, segments);
+}
+
+async function sendTo(port: number, segments: readonly Buffer[]): Promise<Buffer> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   sockets.push(socket);
   const received: Buffer[] = [];
   socket.on('data', (chunk: Buffer) => received.push(chunk));
@@ -173,24 +190,36 @@ describe('malformed SCRAM', () => {
 });
 
 describe('an error', () => {
-  const cases: readonly [string, () => Promise<Buffer>][] = [
-    ['wrong password', () => send(asAda(), typed('p', text('x')))],
-    ['a password where SASL is asked for', () => send(asAda(), password('secret'))],
-    ['no user', () => send(startup(0x3_0000, { database: 'x' }))],
-    ['a protocol of the future', () => send(startup(0x4_0000, { user: 'ada' }))],
-    ['a secret without TLS', () => send(startup(0x3_0000, { user: '$token' }))],
+  const cases: readonly [string, string, () => Promise<Buffer>][] = [
+    ['a wrong password', '28P01', wrongPassword],
+    ['a SASL message that is none', '08P01', () => send(asAda(), typed('p', text('x')))],
+    ['a password where SASL is asked for', '08P01', () => send(asAda(), password('secret'))],
+    ['no user', '28000', () => send(startup(0x3_0000, { database: 'x' }))],
+    ['a protocol of the future', '0A000', () => send(startup(0x4_0000, { user: 'ada' }))],
+    ['a secret without TLS', '28000', () => send(startup(0x3_0000, { user: '$token' }))],
     [
       'a start-up packet without its end',
+      '08P01',
       () => send(Buffer.concat([int32(12), int32(0x3_0000), int32(0x61)])),
     ],
-    ['a query before the login', () => send(asAda(), typed('Q', text('select 1')))],
+    ['a query before the login', '08P01', () => send(asAda(), typed('Q', text('select 1')))],
   ];
-  it.each(cases)('has severity, SQLSTATE and text: %s', async (_what, provoke) => {
+  it.each(cases)('has severity, SQLSTATE and text: %s, %s', async (_what, sqlState, provoke) => {
     const error = lastError(await provoke());
-    expect(error).toMatchObject({ S: 'FATAL', V: 'FATAL' });
-    expect(error['C']).toMatch(/^[0-9A-Z]{5}$/);
+    expect(error).toMatchObject({ S: 'FATAL', V: 'FATAL', C: sqlState });
     expect(error['M']).not.toBe('');
   });
+
+  /** A whole SCRAM exchange with another password. */
+  async function wrongPassword(): Promise<Buffer> {
+    const client = await WireClient.connect({ port: gateway.port });
+    try {
+      await client.startup('ada', gateway.engine.name).scram('another');
+      return Buffer.concat((await client.rest()).map(({ type, body }) => typed(type, body)));
+    } finally {
+      client.destroy();
+    }
+  }
 });
 
 describe('somebody else’s session', () => {
@@ -208,28 +237,60 @@ describe('somebody else’s session', () => {
     expect([403, 404]).toContain((await call('DELETE', `/api/v1/sessions/${sid}`)).status);
     const own = (await (await call('GET', '/api/v1/sessions')).json()) as { items: unknown[] };
     expect(own.items).toEqual([]);
+    await withClient(gateway.clientConfig('eve', eve.password, 'patgate'), async (console) => {
+      const kill = console.query(`KILL SESSION '${sid}'`);
+      await expect(kill).rejects.toMatchObject({ code: expect.stringMatching(/^42(501|704)$/) as string });
+      const { rows } = await console.query<{ user: string }>('SHOW SESSIONS');
+      expect(rows.map(({ user }) => user)).not.toContain('ada');
+    });
     expect(await ping(client)).toBe(1);
     await client.end();
   });
 
   it('can not be cancelled by a made-up key, nor by the engine’s own', async () => {
-    const { client } = await openSession(gateway.clientConfig('ada', ada.password));
+    wire.watch((chunk) => {
+      heard.push(chunk);
+      return 'pass';
+    });
+    // nobody's session serves somebody else, so the engine opens one for him
+    const bob = await gateway.addUser('bob');
+    const { client } = await openSession(gateway.clientConfig('bob', bob.password));
+    wire.watch(null);
     const pid = await pidOf(client);
-    const running = client.query('select pg_sleep(1)').then(
-      () => 'finished',
-      (error: unknown) => (error as { code: string }).code,
-    );
-    for (const key of [
-      Buffer.alloc(4),
-      Buffer.alloc(4, 0xff),
-      Buffer.alloc(32),
-      Buffer.from('fade', 'latin1'),
-    ]) {
+    const engineKey = engineKeyOf(pid);
+    const cancelled = (work: Promise<unknown>) =>
+      work.then(
+        () => 'finished',
+        (error: unknown) => (error as { code: string }).code,
+      );
+    const running = cancelled(client.query('select pg_sleep(1)'));
+    const madeUp = [Buffer.alloc(4), Buffer.alloc(4, 0xff), Buffer.alloc(32), Buffer.from('fade', 'latin1')];
+    for (const key of [engineKey, ...madeUp]) {
       expect((await send(cancelRequest(pid, key))).length).toBe(0);
     }
     expect(await running).toBe('finished');
+    // with the engine itself that very key does it
+    const sleeping = cancelled(client.query('select pg_sleep(20)'));
+    await eventually(async () => {
+      const sql = `select count(*)::int from pg_stat_activity where pid = ${pid} and wait_event = 'PgSleep'`;
+      expect(await queryOne(gateway.engine.url, sql)).toBe(1);
+    });
+    await sendTo(wire.port, [cancelRequest(pid, engineKey)]);
+    expect(await sleeping).toBe('57014');
     await client.end();
   });
+
+  /** The secret in BackendKeyData, as the engine said it to the gateway. */
+  function engineKeyOf(pid: number): Buffer {
+    const bytes = Buffer.concat(heard);
+    for (let at = bytes.indexOf('K'); at >= 0; at = bytes.indexOf('K', at + 1)) {
+      const length = at + 9 <= bytes.length ? bytes.readInt32BE(at + 1) : 0;
+      if (length >= 12 && length <= 264 && bytes.readInt32BE(at + 5) === pid) {
+        return bytes.subarray(at + 9, at + 1 + length);
+      }
+    }
+    throw new Error('the engine said no key');
+  }
 
   async function listed(uid: string): Promise<string> {
     for (;;) {
