@@ -27,6 +27,8 @@ const HEARTBEAT_EVERY_MS = 5000;
 /** A process that was silent for so long is not listed, and a little later swept out by the others. */
 const SILENT = '20 seconds';
 const GONE = '2 minutes';
+/** A statement whose answer was lost may have been carried out, or be so yet: for so long after a failure it is looked. */
+const UNSURE_MS = 60_000;
 const BATCH = 1000;
 const DEFAULT_LIMIT = 1000;
 const MOST_ROWS = 10_000;
@@ -49,6 +51,8 @@ class StoreLiveSessions implements LiveSessions {
   /** When the timer is. */
   #dueMs = 0;
   #heartbeatDueMs = 0;
+  /** Until then the store may list sessions as running that are not. */
+  #unsureUntilMs = -Infinity;
   #writing: Promise<void> | null = null;
   #closed = false;
 
@@ -152,6 +156,7 @@ class StoreLiveSessions implements LiveSessions {
   async flush(): Promise<void> {
     while (this.#writing !== null) await this.#writing;
     this.#writing = this.#write().catch((error: unknown) => {
+      this.#unsureUntilMs = this.#clock.monotonicMs() + UNSURE_MS;
       this.#log.warn({ error: describeError(error) }, 'live sessions not written yet');
     });
     await this.#writing;
@@ -179,7 +184,8 @@ class StoreLiveSessions implements LiveSessions {
   }
 
   async #write(): Promise<void> {
-    if (this.#clock.monotonicMs() >= this.#heartbeatDueMs) await this.#heartbeat();
+    const heartbeat = this.#clock.monotonicMs() >= this.#heartbeatDueMs;
+    if (heartbeat) await this.#heartbeat();
     const dropped = [...this.#toDrop];
     const added = [...this.#toAdd];
     for (let from = 0; from < dropped.length; from += BATCH) {
@@ -188,6 +194,14 @@ class StoreLiveSessions implements LiveSessions {
       for (const sid of sids) this.#toDrop.delete(sid);
     }
     for (let from = 0; from < added.length; from += BATCH) await this.#add(added.slice(from, from + BATCH));
+    if (heartbeat && this.#clock.monotonicMs() < this.#unsureUntilMs) await this.#takeOutWhoIsGone();
+  }
+
+  /** A session whose row was written by a statement that seemed to have failed, and that closed before the next try. */
+  async #takeOutWhoIsGone(): Promise<void> {
+    const own = this.#store.db.deleteFrom('live_sessions').where('process', '=', this.#process);
+    const running = sql<string>`all(${[...this.#running.keys()]}::uuid[])`;
+    await own.where('sid', '<>', running).execute();
   }
 
   async #add(sids: readonly string[]): Promise<void> {

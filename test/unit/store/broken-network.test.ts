@@ -1,13 +1,33 @@
+import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
 import { createEventBus } from '../../../src/store/event-bus.ts';
+import type { LiveSession } from '../../../src/store/live-sessions.ts';
+import { createLiveSessions } from '../../../src/store/session-directory.ts';
 import { openStore, type Store, type StoreOptions } from '../../../src/store/store.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
 import { startTcpRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
+const liveSession = (): LiveSession => ({
+  sid: randomUUID(),
+  uid: randomUUID(),
+  user: 'ada',
+  tid: null,
+  label: null,
+  mechanism: 'scram-sha-256',
+  engine: 'main',
+  database: 'demo',
+  role: 'demo',
+  engineProcessId: 4711,
+  address: '192.0.2.7',
+  application: null,
+  tls: null,
+  startedAt: new Date(),
+});
 const PROBE = { name: 'probe', text: 'select $1::int as n' };
 
 describe('a store behind a network that breaks', () => {
@@ -124,6 +144,30 @@ describe('a store behind a network that breaks', () => {
     relay.silence();
     await bus.close();
     relay.speak();
+  });
+
+  it('loses the answer to a session’s entry in the list: once closed, it is not listed for long', async () => {
+    let losing = false;
+    relay.watch((chunk) => (losing && chunk.includes('INSERT 0 1') ? 'cut' : 'pass'));
+    const store = open();
+    let aheadMs = 0;
+    const clock = { ...systemClock, monotonicMs: () => systemClock.monotonicMs() + aheadMs };
+    const list = createLiveSessions({ store, clock, log: silentLog });
+    await list.flush();
+    const [lost, stays] = [liveSession(), liveSession()];
+    list.opened(lost);
+    losing = true;
+    await list.flush();
+    losing = false;
+    list.closed(lost.sid);
+    list.opened(stays);
+    const listed = async (): Promise<string[]> => (await list.list()).map(({ sid }) => sid);
+    await eventually(async () => expect(await listed()).toContain(lost.sid));
+    // the next heartbeat is due
+    aheadMs = 5000;
+    await list.flush();
+    expect(await listed()).toEqual([stays.sid]);
+    await list.close();
   });
 
   it('loses the answer to COMMIT: what is noted for the audit is there once', async () => {
