@@ -168,7 +168,8 @@ export const ERROR_REFERENCE = {
   'login.overloaded': {
     sqlStates: ['53300'],
     httpStatus: 503,
-    remedy: 'Many logins by password at once. Tokens need no hash; processors that are idle can be used by more processes (workers).',
+    remedy:
+      'Many logins by password at once. Tokens need no hash; processors that are idle can be used by more processes (workers).',
   },
 
   'session.too_many': {
