@@ -15,6 +15,8 @@ interface Acknowledged {
   /** Successor's id by that of the token it was made from. */
   readonly successors: Map<string, string>;
   readonly revoked: Set<string>;
+  /** Those whose revocation was not answered: it may have happened. */
+  readonly unsure: Set<string>;
 }
 
 /** A request whose answer never came. */
@@ -43,6 +45,7 @@ const done: Acknowledged = {
   rotated: new Map(),
   successors: new Map(),
   revoked: new Set(),
+  unsure: new Set(),
 };
 /** Ids of what was asked for again after a start, by its Idempotency-Key. */
 const repeated = new Map<string, string>();
@@ -95,7 +98,10 @@ async function work(kill: number, worker: number): Promise<Unanswered | null> {
       done.successors.set(tid, next.info.tid);
     }
     if (n % 3 === 2) {
-      if ((await call('DELETE', `/api/v1/tokens/${tid}`)) === null) return null;
+      if ((await call('DELETE', `/api/v1/tokens/${tid}`)) === null) {
+        done.unsure.add(tid);
+        return null;
+      }
       done.revoked.add(tid);
     }
   }
@@ -149,6 +155,7 @@ it('keeps every token that was handed out, and every revocation', async () => {
   expect(done.revoked.size).toBeGreaterThan(3);
   expect(done.rotated.size).toBeGreaterThan(3);
   for (const [tid, token] of [...done.created, ...done.rotated]) {
+    if (done.unsure.has(tid)) continue;
     expect([tid, await logIn(token)]).toEqual([tid, done.revoked.has(tid) ? '28P01' : 'ok']);
   }
 });
