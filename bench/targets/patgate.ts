@@ -95,7 +95,7 @@ url = ${url(encodeURIComponent(postgres.socketDirectory), postgres.port)}
 fake = "fake"
 fake_socket = "fake_socket"
 bench = "bench"
-bench_socket = "bench_socket"
+bench_socket = "bench_socket/${ROLE}"
 `;
 }
 
