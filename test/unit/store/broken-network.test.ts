@@ -1,33 +1,16 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
 import { createEventBus } from '../../../src/store/event-bus.ts';
-import type { LiveSession } from '../../../src/store/live-sessions.ts';
 import { createLiveSessions } from '../../../src/store/session-directory.ts';
 import { openStore, type Store, type StoreOptions } from '../../../src/store/store.ts';
 import { eventually } from '../../support/eventually.ts';
+import { liveSession } from '../../support/live-session.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
 import { startTcpRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
-const liveSession = (): LiveSession => ({
-  sid: randomUUID(),
-  uid: randomUUID(),
-  user: 'ada',
-  tid: null,
-  label: null,
-  mechanism: 'scram-sha-256',
-  engine: 'main',
-  database: 'demo',
-  role: 'demo',
-  engineProcessId: 4711,
-  address: '192.0.2.7',
-  application: null,
-  tls: null,
-  startedAt: new Date(),
-});
 const PROBE = { name: 'probe', text: 'select $1::int as n' };
 
 describe('a store behind a network that breaks', () => {

@@ -2,27 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
-import type { LiveSession } from '../../../src/store/live-sessions.ts';
 import { createLiveSessions } from '../../../src/store/session-directory.ts';
+import { liveSession as session } from '../../support/live-session.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
-
-const session = (more: Partial<LiveSession> = {}): LiveSession => ({
-  sid: randomUUID(),
-  uid: randomUUID(),
-  user: 'ada',
-  tid: null,
-  label: null,
-  mechanism: 'scram-sha-256',
-  engine: 'main',
-  database: 'demo',
-  role: 'demo',
-  engineProcessId: 4711,
-  address: '192.0.2.7',
-  application: 'psql',
-  tls: 'TLSv1.3',
-  startedAt: new Date(),
-  ...more,
-});
 
 describe('live sessions', () => {
   let test: TestStore;
