@@ -1,8 +1,9 @@
 import { accessSync, constants, statSync } from 'node:fs';
-import { BlockList, isIP } from 'node:net';
+import { isIP } from 'node:net';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { parseDuration } from '../core/duration.ts';
+import { parseNetwork } from '../core/networks.ts';
 import { STORE_ATTRIBUTES } from '../core/postgres-url.ts';
 import { Secret } from '../core/secret.ts';
 import { parameterOf, problemOfPostgresUrl } from './postgres-url.ts';
@@ -167,15 +168,9 @@ export function listOf(syntax: string, check: (item: string) => string | null): 
 
 export const words = listOf('WORD,…', () => null);
 
-export const networks = listOf('CIDR,…', (item) => {
-  const [ip = '', bits, more] = item.split('/');
-  const family = isIP(ip);
-  const width = family === 6 ? 128 : 32;
-  const prefix = bits === undefined ? width : /^\d{1,3}$/.test(bits) ? Number(bits) : NaN;
-  if (family === 0 || more !== undefined || !(prefix <= width)) return 'is not an address or a CIDR block';
-  new BlockList().addSubnet(ip, prefix, family === 6 ? 'ipv6' : 'ipv4');
-  return null;
-});
+export const networks = listOf('CIDR,…', (item) =>
+  parseNetwork(item) === null ? 'is not an address or a CIDR block' : null,
+);
 
 /** Text that must not be seen. */
 export const secret: ValueType<Secret> = {
