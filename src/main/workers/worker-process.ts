@@ -1,6 +1,7 @@
 import { Registry } from 'prom-client';
 import { unpackConfig } from '../../config/pack.ts';
 import { systemClock } from '../../core/clock.ts';
+import { describeError } from '../../core/errors.ts';
 import { Secret } from '../../core/secret.ts';
 import { collectLogMetrics } from '../../observe/log-metrics.ts';
 import { collectProcessMetrics } from '../../observe/process-metrics.ts';
@@ -59,6 +60,10 @@ interface Running {
 
 class Worker {
   #running: Running | null = null;
+  /** One for all, as where there are no workers. */
+  readonly #onBroken = (error: Error): void => {
+    this.#running?.opened.log.debug({ error: describeError(error) }, 'client connection broke');
+  };
   #prepared: (() => void) | null = null;
   readonly #pending = new Map<number, { destroy(): void }>();
 
@@ -113,7 +118,7 @@ class Worker {
     channel: Channel<WorkerSide, ParentSide>,
   ): Promise<void> {
     const { relay, opened, capacity } = this.running;
-    socket.on('error', (error) => opened.log.debug({ error: error.message }, 'client connection broke'));
+    socket.on('error', this.#onBroken);
     let over: Promise<void> | undefined;
     try {
       if (capacity.room(socket) === 'none') {
