@@ -4,6 +4,7 @@ import { systemClock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { Embedded } from '../embedded/embedded.ts';
+import { limitHeapGrowth } from './life/heap-growth.ts';
 import type { InheritedSockets } from './life/inherited-sockets.ts';
 import { createServiceManager } from './life/service-manager.ts';
 import type { OpenLog } from './open-log.ts';
@@ -49,6 +50,7 @@ export async function runUntilStopped(config: Config, options: RunOptions): Prom
     });
   };
   process.on('SIGHUP', onReload);
+  limitHeapGrowth();
   options.announce(connectionRecipes(serving.info));
   manager.ready(status);
   manager.watch(() => serving.healthy());

@@ -7,6 +7,7 @@ import { collectLogMetrics } from '../../observe/log-metrics.ts';
 import { collectProcessMetrics } from '../../observe/process-metrics.ts';
 import { openStore } from '../../store/store.ts';
 import { createCapacity, type Capacity } from '../life/capacity.ts';
+import { limitHeapGrowth } from '../life/heap-growth.ts';
 import { LiveSettings } from '../live-settings.ts';
 import { openLog, type OpenLog } from '../open-log.ts';
 import { createRelaySide, type RelaySide } from '../relay-side.ts';
@@ -109,6 +110,7 @@ class Worker {
     });
     teardown.add('sessions', () => relay.close());
     this.#running = { settings, relay, registry, opened, capacity, teardown };
+    limitHeapGrowth();
     return null;
   }
 
