@@ -4,6 +4,7 @@ import { createSecureContext, type SecureContext } from 'node:tls';
 
 import { describeError } from '../core/errors.ts';
 import { endPointHash } from './end-point-hash.ts';
+import { keyGroups, type KeyGroup } from './groups.ts';
 import { invalidTls } from './invalid.ts';
 
 export interface TlsFiles {
@@ -19,6 +20,8 @@ export interface TlsIdentity {
   readonly certificate: X509Certificate;
   /** Channel binding data of the certificate; null when none is defined for it. */
   readonly endPointHash: Buffer | null;
+  /** Those that the context agrees on keys with, by their numbers. */
+  readonly groups: readonly number[];
 }
 
 /**
@@ -64,19 +67,24 @@ async function loadIdentity({ certFile, keyFile }: TlsFiles): Promise<TlsIdentit
   if (!certificate.checkPrivateKey(privateKey)) {
     throw invalidTls(`tls.key_file ${keyFile} is not the key of tls.cert_file ${certFile}`);
   }
+  const groups = keyGroups();
   try {
-    return { context: secureContext(cert, key), certificate, endPointHash: endPointHash(certificate.raw) };
+    const context = secureContext(cert, key, groups);
+    const ids = groups.map(({ id }) => id);
+    return { context, certificate, endPointHash: endPointHash(certificate.raw), groups: ids };
   } catch (error) {
     throw invalidTls(`tls.cert_file ${certFile} cannot be used: ${describeError(error)}`, error);
   }
 }
 
-function secureContext(cert: string, key: string): SecureContext {
+function secureContext(cert: string, key: string, groups: readonly KeyGroup[]): SecureContext {
   return createSecureContext({
     cert,
     key,
     minVersion: 'TLSv1.2',
     honorCipherOrder: true,
+    // Said, since the defaults of OpenSSL are others in each version, and from 3.5 on ask a client again for a better group.
+    ecdhCurve: groups.map(({ name }) => name).join(':'),
     secureOptions: constants.SSL_OP_NO_RENEGOTIATION,
   });
 }

@@ -6,6 +6,8 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { developmentTls, type DevelopmentTls } from '../../../src/tls/development.ts';
 import { endPointHash } from '../../../src/tls/end-point-hash.ts';
 import { loadServerTls } from '../../../src/tls/server-tls.ts';
+import { nodeHello, opensslAnswers } from '../../support/tls-answers.ts';
+import { messageOf, record, supportedGroups, withExtensions } from '../../support/tls-hellos.ts';
 
 let directory: string;
 let files: DevelopmentTls;
@@ -86,4 +88,29 @@ test('a reload takes what lies there now; one that fails changes nothing', async
   copyFileSync(others.keyFile, files.keyFile);
   await tls.reload();
   expect(tls.current().certificate.serialNumber).not.toBe(first.certificate.serialNumber);
+});
+
+test.each<[string, number, boolean]>([
+  ['X25519', 0x1d, true],
+  ['P-256', 0x17, true],
+  ['X448', 0x1e, true],
+  ['P-384', 0x18, true],
+  ['P-521', 0x19, true],
+  ['ffdhe2048', 0x100, false],
+])('keys are agreed on with %s if it is among the groups', async (name, id, expected) => {
+  const { context, groups } = (await loadServerTls(files)).current();
+  expect(groups.includes(id)).toBe(expected);
+  const answers = await opensslAnswers(context, await nodeHello({ ecdhCurve: name, minVersion: 'TLSv1.3' }));
+  expect(answers).toEqual([expected ? 'ServerHello' : 'alert 40']);
+});
+
+test('a post-quantum group is one where OpenSSL has it, and a client with another key is not asked for one', async () => {
+  const { context, groups } = (await loadServerTls(files)).current();
+  const [major = 0, minor = 0] = process.versions.openssl.split('.').map(Number);
+  const has = major > 3 || (major === 3 && minor >= 5);
+  expect(groups.includes(0x11ec)).toBe(has);
+  const hello = withExtensions(messageOf(await nodeHello({ ecdhCurve: 'X25519' })), {
+    10: supportedGroups(0x11ec, 0x1d),
+  });
+  expect(await opensslAnswers(context, record(hello))).toEqual(['ServerHello']);
 });
