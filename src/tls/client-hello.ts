@@ -1,0 +1,140 @@
+import { needsRetry } from './hello-retry.ts';
+
+/** What the first bytes of a client that speaks TLS are, so far. */
+export type ClientHello =
+  /** Not all of it is here. Reading on until `needed` bytes in total takes nothing that is behind the hello. */
+  | { readonly kind: 'more'; readonly needed: number }
+  /**
+   * A server has what it answers to, which costs it an operation with its private key; with `retried`, it answers with a
+   * HelloRetryRequest first, and does that when the second hello is whole. `length` is that of all records so far.
+   */
+  | { readonly kind: 'hello'; readonly length: number; readonly retried: boolean }
+  /** No ClientHello: OpenSSL ends the handshake with an alert, or without a word, whatever follows. */
+  | { readonly kind: 'other' }
+  /**
+   * Nothing that a client of a database sends, although OpenSSL may get as far as to answer: the connection is to be closed.
+   * `reason` is for the log.
+   */
+  | { readonly kind: 'refused'; readonly reason: string };
+
+/** RFC 8446, section 5.1. */
+const RECORD_HEAD_LENGTH = 5;
+const MAX_RECORD_LENGTH = 16_384;
+const RECORD = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 } as const;
+/** RFC 8446, section 4. */
+const MESSAGE_HEAD_LENGTH = 4;
+const CLIENT_HELLO = 1;
+
+/** One with post-quantum keys and a ticket has 4 kB. */
+const MAX_HELLO_LENGTH = 16_384;
+/** CLIENT_HELLO_MAX_LENGTH of ssl/statem/statem_local.h */
+const OPENSSL_MAX_HELLO_LENGTH = 131_396;
+/** Clients send one or two. OpenSSL takes any number of records that hold something, and 32 in a row that do not. */
+const MAX_RECORDS = 32;
+
+/**
+ * Follows a client's first bytes up to the end of its ClientHello. What OpenSSL takes for one, be it odd, is taken for one
+ * here; whether the hello is any good is left to OpenSSL.
+ * @param groups for key exchange that the server accepts, by their numbers; empty if it does not speak TLS 1.3
+ */
+export function decodeClientHello(bytes: Buffer, groups: readonly number[]): ClientHello {
+  if (bytes.length < RECORD_HEAD_LENGTH) return { kind: 'more', needed: RECORD_HEAD_LENGTH };
+  if (isVersion2(bytes)) return decodeVersion2(bytes);
+  return followRecords(bytes, firstRecord, (hello) => needsRetry(hello, groups));
+}
+
+/** The same for the second hello, from the end of the first one. It is never retried. */
+export function decodeRetriedHello(bytes: Buffer): ClientHello {
+  return followRecords(bytes, retriedRecord, () => false);
+}
+
+/** Says what a record is that brings nothing of a hello; null if it does, or if it may be skipped. */
+type Judge = (record: RecordHead, content: Buffer, inMessage: boolean) => ClientHello | null;
+
+interface RecordHead {
+  readonly type: number;
+  readonly version: number;
+  readonly length: number;
+}
+
+const OTHER: ClientHello = { kind: 'other' };
+const refused = (reason: string): ClientHello => ({ kind: 'refused', reason });
+
+function followRecords(bytes: Buffer, judge: Judge, retried: (hello: Buffer) => boolean): ClientHello {
+  let message = Buffer.alloc(0);
+  let at = 0;
+  for (let count = 0; count < MAX_RECORDS; count += 1) {
+    const start = at + RECORD_HEAD_LENGTH;
+    if (bytes.length < start) return { kind: 'more', needed: start };
+    const head = recordHead(bytes.subarray(at, start));
+    const end = start + head.length;
+    const content = bytes.subarray(start, end);
+    const verdict = judge(head, content, message.length > 0);
+    if (verdict !== null) return verdict;
+    if (bytes.length < end) return { kind: 'more', needed: end };
+    if (head.type === RECORD.handshake) message = Buffer.concat([message, content]);
+    const hello = helloIn(message);
+    if (Buffer.isBuffer(hello)) return { kind: 'hello', length: end, retried: retried(hello) };
+    if (hello !== null) return hello;
+    at = end;
+  }
+  return refused(`ClientHello in more than ${MAX_RECORDS} records`);
+}
+
+function recordHead(bytes: Buffer): RecordHead {
+  return { type: bytes.readUInt8(0), version: bytes.readUInt16BE(1), length: bytes.readUInt16BE(3) };
+}
+
+/** @returns the body of the hello once it is whole, null before */
+function helloIn(message: Buffer): Buffer | ClientHello | null {
+  if (message.length > 0 && message.readUInt8(0) !== CLIENT_HELLO) return OTHER;
+  if (message.length < MESSAGE_HEAD_LENGTH) return null;
+  const length = message.readUIntBE(1, 3);
+  if (length > OPENSSL_MAX_HELLO_LENGTH) return OTHER;
+  if (length > MAX_HELLO_LENGTH) return refused(`ClientHello of ${length} bytes`);
+  const end = MESSAGE_HEAD_LENGTH + length;
+  return message.length < end ? null : message.subarray(MESSAGE_HEAD_LENGTH, end);
+}
+
+/** Before a version is agreed upon, OpenSSL ends the handshake at all but handshake records of any version 3. */
+function firstRecord({ type, version, length }: RecordHead): ClientHello | null {
+  if (version >> 8 !== 3 || length > MAX_RECORD_LENGTH) return OTHER;
+  if (type === RECORD.handshake) return null;
+  // This one record without content OpenSSL skips.
+  if (type === RECORD.changeCipherSpec && length === 0) return refused('empty ChangeCipherSpec');
+  return OTHER;
+}
+
+/**
+ * After a HelloRetryRequest, OpenSSL skips ChangeCipherSpec, which clients send for the sake of middleboxes (RFC 8446,
+ * appendix D.4). It also skips early data, which no client of ours has leave to send, and the alert user_canceled, after which
+ * nobody goes on. Which versions of a record it takes has changed: any.
+ */
+function retriedRecord(
+  { type, length }: RecordHead,
+  content: Buffer,
+  inMessage: boolean,
+): ClientHello | null {
+  if (length > MAX_RECORD_LENGTH) return OTHER;
+  if (type === RECORD.handshake) return null;
+  if (type === RECORD.applicationData) return refused('early data');
+  if (type === RECORD.alert) return refused('alert before the second ClientHello');
+  if (type !== RECORD.changeCipherSpec || length !== 1) return OTHER;
+  if (inMessage) return refused('ChangeCipherSpec within the second ClientHello');
+  return content.length === 1 && content.readUInt8(0) !== 1 ? OTHER : null;
+}
+
+/** RFC 5246, appendix E.2: the first record may be one of SSL 2.0, for versions that were not known then. */
+const VERSION_2_HEAD_LENGTH = 2;
+
+function isVersion2(bytes: Buffer): boolean {
+  return (bytes.readUInt8(0) & 0x80) !== 0 && bytes.readUInt8(2) === CLIENT_HELLO;
+}
+
+/** It has no extensions, and so neither TLS 1.3 nor a second hello. */
+function decodeVersion2(bytes: Buffer): ClientHello {
+  const length = VERSION_2_HEAD_LENGTH + (bytes.readUInt16BE(0) & 0x7fff);
+  if (length > VERSION_2_HEAD_LENGTH + MAX_HELLO_LENGTH) return OTHER;
+  if (length < RECORD_HEAD_LENGTH) return OTHER;
+  return bytes.length < length ? { kind: 'more', needed: length } : { kind: 'hello', length, retried: false };
+}
