@@ -1,44 +1,20 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
+import { workersOf } from '../support/child.ts';
 import { describeWith } from '../support/clients.ts';
-import { prepareGround } from '../support/gateway.ts';
-import { startGatewayProcess } from '../support/gateway-process.ts';
-import { temporaryDirectory } from '../support/temporary.ts';
+import { prepareGround, type GatewaySettings } from '../support/gateway.ts';
+import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import { listenAsServiceManager } from '../support/service-manager.ts';
 
-/** Takes datagrams for as long as it runs, and appends each to a file as one line. */
-const RECEIVER = `
-  use Socket; use IO::Handle;
-  socket(my $s, PF_UNIX, SOCK_DGRAM, 0) or die; bind($s, sockaddr_un($ARGV[0])) or die;
-  open(my $out, '>>', $ARGV[1]) or die; $out->autoflush(1);
-  while (defined(recv($s, my $m, 4096, 0))) { $m =~ s/\\n/ /g; print $out "$m\\n"; }`;
-
-/** A service manager's ear: a socket for systemd-notify to send to. A stand-in for that program would take whatever it is told. */
-async function serviceManager(perl: string): Promise<{ socket: string; heard: () => string[] }> {
-  const directory = await temporaryDirectory();
-  const [socket, file] = ['notify', 'heard'].map((name) => path.join(directory, name)) as [string, string];
-  writeFileSync(file, '');
-  const heard = (): string[] =>
-    readFileSync(file, 'utf8')
-      .split('\n')
-      .filter((line) => line !== '' && line !== 'BARRIER=1');
-  const receiver = spawn(perl, ['-e', RECEIVER, socket, file], { stdio: 'ignore' });
-  onTestFinished(async () => {
-    receiver.kill();
-    await once(receiver, 'exit');
-  });
-  await soon(() => existsSync(socket)).toBe(true);
-  return { socket, heard };
-}
+const HUNGRY = 'not healthy: the watchdog is not fed';
 
 const soon = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, interval: 20 });
 
 describeWith('systemd-notify', 'a service manager', ({ perl }) => {
   test('hears of start, reload, watchdog and stop', async () => {
-    const manager = await serviceManager(perl);
+    const manager = await listenAsServiceManager(perl);
     const ground = await prepareGround();
     onTestFinished(() => ground.drop());
     const environment = { ...ground.environment, NOTIFY_SOCKET: manager.socket, WATCHDOG_USEC: '300000' };
@@ -69,6 +45,55 @@ describeWith('systemd-notify', 'a service manager', ({ perl }) => {
     } finally {
       await gateway.stop();
     }
+  });
+});
+
+describeWith('systemd-notify', 'a watchdog', ({ perl }) => {
+  async function startWatched(settings: GatewaySettings): Promise<{
+    readonly gateway: GatewayProcess;
+    readonly heard: () => string[];
+  }> {
+    const manager = await listenAsServiceManager(perl);
+    const ground = await prepareGround(settings);
+    onTestFinished(() => ground.drop());
+    const environment = { ...ground.environment, NOTIFY_SOCKET: manager.socket, WATCHDOG_USEC: '300000' };
+    const gateway = await startGatewayProcess({}, { ...ground, environment });
+    onTestFinished(() => gateway.stop());
+    return { gateway, heard: () => manager.heard() };
+  }
+  const count = (lines: readonly string[]) => lines.filter((line) => line === 'WATCHDOG=1').length;
+
+  test('is fed while statements finish after SIGTERM: that may take longer than it waits', async () => {
+    const { gateway, heard } = await startWatched({ 'shutdown.grace': '60s' });
+    const ada = await gateway.addUser('ada');
+    const busy = new pg.Client(gateway.clientConfig('ada', ada.password));
+    busy.on('error', () => undefined);
+    await busy.connect();
+    await busy.query('BEGIN');
+    const exited = gateway.end('SIGTERM');
+    await soon(() => heard().findIndex((line) => line.startsWith('STOPPING=1'))).toBeGreaterThan(0);
+    const before = count(heard());
+    await soon(() => count(heard())).toBeGreaterThan(before + 3);
+    await busy.query('COMMIT');
+    expect(await exited).toBe(0);
+  });
+
+  test('goes hungry while no worker is there to serve, and is fed again once one is', async () => {
+    const { gateway, heard } = await startWatched({ workers: '2' });
+    const certificate = path.join(gateway.dataDir, 'tls', 'server.crt');
+    const kept = readFileSync(certificate);
+    // Whoever takes their places cannot serve with that.
+    writeFileSync(certificate, 'no certificate');
+    for (const pid of workersOf(gateway.pid)) process.kill(pid, 'SIGKILL');
+    const hungry = () => gateway.logged().filter(({ msg }) => msg === HUNGRY).length;
+    // By then, what was under way has arrived.
+    await soon(hungry).toBeGreaterThan(3);
+    const before = { hungry: hungry(), fed: count(heard()) };
+    await soon(hungry).toBeGreaterThan(before.hungry + 3);
+    expect(count(heard())).toBe(before.fed);
+    writeFileSync(certificate, kept);
+    await soon(() => count(heard())).toBeGreaterThan(before.fed + 1);
+    expect((await fetch(`${gateway.info.http?.url ?? ''}/readyz`)).status).toBe(200);
   });
 });
 

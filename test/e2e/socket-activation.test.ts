@@ -1,6 +1,7 @@
-import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
+import { readdirSync, readlinkSync } from 'node:fs';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { childrenOf } from '../support/child.ts';
 import { describeWith } from '../support/clients.ts';
 import { prepareGround } from '../support/gateway.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
@@ -22,10 +23,6 @@ const LAUNCHER = `
 function inherited(pid: number): string[] {
   const held = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
   return [3, 4, 5].filter((fd) => held.has(fd)).map((fd) => readlinkSync(`/proc/${pid}/fd/${fd}`));
-}
-
-function childrenOf(pid: number): number[] {
-  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
 }
 
 describeWith('perl', 'sockets that the service manager opened', (perl) => {

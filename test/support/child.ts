@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
@@ -56,4 +57,22 @@ export function runScript(script: string, args: readonly string[], options: Chil
       await exited;
     },
   };
+}
+
+/** Process ids, on Linux. */
+export function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').map(Number);
+}
+
+/** Process ids of a gateway's workers, on Linux, by the title that they give themselves. */
+export function workersOf(pid: number): number[] {
+  return childrenOf(pid).filter((child) => titleOf(child).startsWith('patgate worker'));
+}
+
+function titleOf(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
+  } catch {
+    return ''; // gone meanwhile
+  }
 }
