@@ -1,16 +1,20 @@
 import { once } from 'node:events';
-import { writeFileSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { workersOf } from '../support/child.ts';
+import { describeWith } from '../support/clients.ts';
 import type { TestUser } from '../support/gateway.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { queryOne, withClient } from '../support/query.ts';
 import { makeDirectory } from '../support/temporary.ts';
+import { WireClient } from '../support/wire-client.ts';
 
 /** Polls, for as long as a busy machine may need. */
 const soon = <T>(read: () => T) => expect.poll(read, { timeout: 20_000, interval: 20 });
 
+const RELOADED = 'reloaded: settings, certificates and engine credentials';
 const STARTED_WITH = '[sessions]\nmax_per_user = 5\n';
 
 async function open(gateway: GatewayProcess, user: TestUser, database?: string): Promise<pg.Client> {
@@ -57,7 +61,6 @@ describe.each(['1', '2'])('SIGHUP, workers = %s', (workers) => {
     return gateway.logged().slice(before);
   }
 
-  const RELOADED = 'reloaded: settings, certificates and engine credentials';
   const REFUSED = 'configuration not reloaded';
 
   test('takes over limits and routes, and drops no session', async () => {
@@ -197,10 +200,62 @@ describe('SIGTERM', () => {
     expect(await broken).toBe('broken');
   });
 
+  test.each(['1', '2'])('lets nobody in who is about to log in, workers = %s', async (workers) => {
+    await start({ workers, 'shutdown.grace': '10min' });
+    const busy = await open(gateway, ada);
+    await busy.query('BEGIN');
+    const client = await WireClient.connect({ port: gateway.port, tls: true });
+    client.startup('ada', gateway.engine.name);
+    await client.authentication();
+    const exited = gateway.end('SIGTERM');
+    expect(await client.verdict()).toMatchObject({
+      severity: 'FATAL',
+      sqlState: '57P03',
+      message: 'the gateway is shutting down',
+    });
+    await busy.query('COMMIT');
+    expect(await exited).toBe(0);
+    client.destroy();
+  });
+
+  test('is the same as SIGINT', async () => {
+    await start({});
+    const idle = await open(gateway, ada);
+    const ended = once(idle, 'error');
+    const exited = gateway.end('SIGINT');
+    expect(await ended).toMatchObject([{ code: '57P01' }]);
+    expect(await exited).toBe(0);
+  });
+
+  describeWith('linux', 'to all processes at once', () => {
+    // systemd sends it to all of a service, a terminal to all of a job.
+    test.each(['SIGTERM', 'SIGINT', 'SIGHUP'] as const)(
+      'ends no worker before its time: %s',
+      async (signal) => {
+        await start({ workers: '2', 'shutdown.grace': '20s' });
+        const [one, other] = await Promise.all([open(gateway, ada), open(gateway, ada)]);
+        for (const client of [one, other]) await client.query('BEGIN');
+        for (const pid of workersOf(gateway.pid)) process.kill(pid, signal);
+        process.kill(gateway.pid, signal);
+        const msg = signal === 'SIGHUP' ? RELOADED : 'stopping; once more stops at once';
+        await soon(() => lines(gateway, msg).length).toBe(1);
+        for (const client of [one, other]) {
+          expect((await client.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
+          await client.query('COMMIT');
+        }
+        if (signal === 'SIGHUP') for (const client of [one, other]) await client.end();
+        else expect(await gateway.end('SIGCONT')).toBe(0);
+      },
+    );
+  });
+
   test('goes on taking clients for shutdown.delay, while it is not ready any more', async () => {
     await start({ 'shutdown.delay': '1s' });
+    const readyFiles = () => readdirSync(gateway.dataDir).filter((name) => name.startsWith('ready-'));
+    expect(readyFiles()).toHaveLength(1);
     const exited = gateway.end('SIGTERM');
     await soon(ready).toBe(503);
+    expect(readyFiles()).toEqual([]);
     await withClient(gateway.clientConfig('ada', ada.password), (client) => client.query('SELECT 1'));
     expect(await exited).toBe(0);
   });
