@@ -6,6 +6,7 @@ import { findPostmaster } from '../../../src/embedded/postmaster.ts';
 import { describeWith } from '../../support/clients.ts';
 import { asAdmin } from '../../support/database.ts';
 import { eventually } from '../../support/eventually.ts';
+import { inWords, promised, type Promised } from '../../support/faults-page.ts';
 import { runPatgate, startGatewayProcess, type GatewayProcess } from '../../support/gateway-process.ts';
 import { embeddedGround, type GatewayGround, type TestUser } from '../../support/gateway.ts';
 import { openSession, ping } from '../../support/session.ts';
@@ -47,13 +48,14 @@ describeWith('mount', 'a disk that fills up under the embedded store', () => {
     await disk.unmount();
   });
 
-  const outcomeOf = (work: Promise<unknown>): Promise<string> =>
-    work.then(
-      () => 'ok',
-      (error: unknown) => (error as { code: string }).code,
-    );
-  const logIn = (secret: string, user = '$token') =>
-    outcomeOf(openSession(gateway.clientConfig(user, secret)).then(({ client }) => client.end()));
+  /** @returns `ok`, or SQLSTATE and text of the refusal */
+  const logIn = (secret: string, user = '$token'): Promise<string> =>
+    openSession(gateway.clientConfig(user, secret))
+      .then(({ client }) => client.end())
+      .then(
+        () => 'ok',
+        (error: unknown) => inWords(error as Promised),
+      );
   const create = async () => {
     const response = await fetch(`${gateway.info.http?.url ?? ''}/api/v1/tokens`, {
       method: 'POST',
@@ -79,9 +81,10 @@ describeWith('mount', 'a disk that fills up under the embedded store', () => {
     // First the tables can not grow any more, then the write-ahead log can not, and PostgreSQL has to stop.
     expect(await makeUntilRefused()).toMatch(/^503 store\.(failed|unreachable)$/);
     expect(await ping(running.client)).toBe(1);
-    expect(await logIn(ada.password, 'ada')).toMatch(/^(ok|57P03)$/);
+    expect(await logIn(ada.password, 'ada')).toMatch(/^(ok$|57P03 )/);
     await fillWriteAheadLog(gateway.info.storeUrl);
-    await eventually(async () => expect(await logIn(api)).toBe('57P03'));
+    const stopped = inWords(promised('full disk, the embedded store', '57P03'));
+    await eventually(async () => expect(await logIn(api)).toBe(stopped));
     expect(await create()).toMatchObject({ status: 503, code: 'store.unreachable' });
     expect(await ping(running.client)).toBe(1);
     expect((await fetch(`${gateway.info.http?.url ?? ''}/healthz`)).status).toBe(200);

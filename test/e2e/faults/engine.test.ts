@@ -4,18 +4,20 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { systemActor } from '../../../src/accounts/actor.ts';
 import { describeWith } from '../../support/clients.ts';
 import { startCluster, type TestCluster } from '../../support/cluster.ts';
+import { asAdmin } from '../../support/database.ts';
 import { eventually } from '../../support/eventually.ts';
+import { promised } from '../../support/faults-page.ts';
 import { prepareGround, startGateway, type TestGateway, type TestUser } from '../../support/gateway.ts';
 import { queryOne } from '../../support/query.ts';
 import { openSession, ping } from '../../support/session.ts';
 import { startTcpRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const ADMIN = systemActor('fault test');
-const NOT_AVAILABLE = { code: '57P03', message: 'the engine "main" is not available at the moment' };
-const GONE = {
-  code: '57P02',
-  message: 'terminating connection: the engine "main" closed it without a word',
-};
+const NOT_AVAILABLE = promised('refuses', '57P03');
+const GONE = promised('gone without a word: killed, cut off, reset', '57P02');
+const CRASHED = promised('crashed, or stopped at once', '57P02');
+/** PostgreSQL's own words are passed on. */
+const TERMINATED = promised('ends the session itself: stopped, terminated', '57P01');
 
 /** What people see when their engine, and only the engine, is in trouble. */
 describe('when the engine', () => {
@@ -61,7 +63,7 @@ describe('when the engine', () => {
   it('takes the connection and is silent, a login is told so in time', async () => {
     network.silence();
     const before = performance.now();
-    await expect(open()).rejects.toMatchObject(NOT_AVAILABLE);
+    await expect(open()).rejects.toMatchObject(promised('takes the connection and is silent', '57P03'));
     expect(performance.now() - before).toBeLessThan(5000);
   });
 
@@ -80,14 +82,27 @@ describe('when the engine', () => {
     });
   });
 
+  it('has a session ended by its administrator: the client gets the words of the engine', async () => {
+    const [idle, busy] = [await open(), await open()];
+    const pids = [await queryPid(idle.client), await queryPid(busy.client)];
+    const outcome = outcomeOf(busy.client.query('select pg_sleep(60)'));
+    for (const pid of pids) await asAdmin(`select pg_terminate_backend(${pid})`, cluster.url());
+    const told = { ...TERMINATED, message: 'terminating connection due to administrator command' };
+    expect(await idle.ended).toMatchObject(told);
+    expect(await outcome).toMatchObject(told);
+  });
+
   it('loses one process to a kill: that session and the others are told', async () => {
     const [killed, other] = [await open(), await open()];
+    const warnings: (string | undefined)[] = [];
+    other.client.on('notice', ({ message }) => warnings.push(message));
     const pid = await queryPid(killed.client);
     const outcome = outcomeOf(killed.client.query('select pg_sleep(60)'));
     process.kill(pid, 'SIGKILL');
-    expect(await outcome).toMatchObject({ code: '57P02' });
-    // PostgreSQL's own words: another process may have spoiled shared memory.
-    expect(await other.ended).toMatchObject({ code: '57P02' });
+    expect(await outcome).toMatchObject(GONE);
+    // It may have spoiled shared memory.
+    expect(await other.ended).toMatchObject(CRASHED);
+    expect(warnings).toEqual(['terminating connection because of crash of another server process']);
     await eventually(async () => (await open()).client.end());
   });
 
@@ -97,7 +112,7 @@ describe('when the engine', () => {
     const idle = await open();
     await idle.client.end();
     await cluster.halt('immediate');
-    expect((await outcome).code).toMatch(/^57P0[12]$/);
+    expect(await outcome).toMatchObject(CRASHED);
     await ended;
     await expect(open()).rejects.toMatchObject(NOT_AVAILABLE);
     await cluster.start();

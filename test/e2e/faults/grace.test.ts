@@ -1,12 +1,14 @@
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { systemActor } from '../../../src/accounts/actor.ts';
 import { eventually } from '../../support/eventually.ts';
+import { promised } from '../../support/faults-page.ts';
 import { prepareGround, startGateway, type TestGateway } from '../../support/gateway.ts';
 import { openSession, ping } from '../../support/session.ts';
 import { startTcpRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const ADMIN = systemActor('fault test');
-const AWAY = { code: '57P03' };
+const AWAY = promised('Logins by grace.', '57P03');
+const REVOKED = promised('Logins by grace.', '57P01');
 
 let network: TcpRelay;
 let gateway: TestGateway;
@@ -52,7 +54,7 @@ it('lets in, while the store is away, what it verified lately, and ends it when 
   await gateway.services.tokens.revoke(ADMIN, lost.tid, 'found in a train');
   await network.accept();
   expect(await ending.ended).toMatchObject({
-    code: '57P01',
+    ...REVOKED,
     message: expect.stringContaining('token "lost" was revoked (found in a train)') as string,
   });
   expect(await ping(kept.client)).toBe(1);

@@ -2,8 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemActor } from '../../../src/accounts/actor.ts';
 import type { AuditEntry } from '../../../src/store/audit.ts';
-import { asAdmin } from '../../support/database.ts';
+import { asAdmin, createRole, dropRole, urlAs } from '../../support/database.ts';
 import { eventually } from '../../support/eventually.ts';
+import { promised } from '../../support/faults-page.ts';
 import {
   prepareGround,
   startGateway,
@@ -16,11 +17,6 @@ import { startTcpRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const ADMIN = systemActor('fault test');
 const TIMEOUT_MS = 400;
-
-const UNREACHABLE = {
-  code: '57P03',
-  message: 'logins are unavailable: the token store cannot be reached at the moment',
-};
 
 /** What a gateway does while its store, and only the store, is in trouble. */
 describe('when the store', () => {
@@ -90,17 +86,28 @@ describe('when the store', () => {
     how: string,
     begin: (network: TcpRelay) => Promise<void> | void,
     end: (network: TcpRelay) => Promise<void> | void,
+    told: object,
   ][] = [
-    ['refuses', (network) => network.refuse(), (network) => network.accept()],
-    ['is silent', (network) => network.silence(), (network) => network.speak()],
+    [
+      'refuses',
+      (network) => network.refuse(),
+      (network) => network.accept(),
+      promised('refuses, unknown host, wrong password', '57P03'),
+    ],
+    [
+      'is silent',
+      (network) => network.silence(),
+      (network) => network.speak(),
+      promised('silent, or its network is', '57P03'),
+    ],
   ];
   it.each(faults)(
     '%s: sessions go on, logins are told why, and all is well afterwards',
-    async (_how, begin, end) => {
+    async (_how, begin, end, told) => {
       const running = await open(ada.name, ada.password);
       await begin(network);
       const names = [ada.name, '$token', 'nobody'];
-      for (const user of names) await expect(open(user, laptop.token)).rejects.toMatchObject(UNREACHABLE);
+      for (const user of names) await expect(open(user, laptop.token)).rejects.toMatchObject(told);
       expect(await createToken()).toMatchObject({ status: 503, body: { code: 'store.unreachable' } });
       expect(await ping(running.client)).toBe(1);
       await end(network);
@@ -166,6 +173,36 @@ describe('when the store', () => {
     await audited('ok', [ada.name]);
   });
 
+  it('is full, and cannot even be read: logins are told so', async () => {
+    await sql('alter table patgate.policy rename to policy_of_before');
+    await sql(`create function patgate.unreadable() returns boolean language plpgsql as
+      $$ begin raise 'could not read file: Input/output error' using errcode = '58030'; end $$`);
+    await sql(
+      'create view patgate.policy as select * from patgate.policy_of_before where patgate.unreadable()',
+    );
+    for (const user of [ada.name, '$token']) {
+      await expect(open(user, laptop.token)).rejects.toMatchObject(
+        promised('full disk, no memory, I/O errors', '57P03'),
+      );
+    }
+    await sql('drop view patgate.policy');
+    await sql('alter table patgate.policy_of_before rename to policy');
+    await login('$token', laptop.token);
+  });
+
+  it('has lost its tables: logins are told so', async () => {
+    const running = await open(ada.name, ada.password);
+    await sql('alter schema patgate rename to patgate_of_before');
+    for (const user of [ada.name, '$token']) {
+      await expect(open(user, laptop.token)).rejects.toMatchObject(promised('tables are missing', '57P03'));
+    }
+    expect(await createToken()).toMatchObject({ status: 503, body: { code: 'store.not_migrated' } });
+    expect(await ping(running.client)).toBe(1);
+    await sql('alter schema patgate_of_before rename to patgate');
+    await running.client.end();
+    await eventually(() => login('$token', laptop.token));
+  });
+
   it('is slow: logins take as long, sessions do not', async () => {
     const running = await open(ada.name, ada.password);
     network.delay(50);
@@ -203,6 +240,28 @@ describe('when the store', () => {
     expect(await http('GET', '/healthz')).toMatchObject({ status: 200 });
     network.speak();
     await eventually(async () => expect((await http('GET', '/readyz')).status).toBe(200));
+  });
+});
+
+describe('a gateway whose password the store does not take any more', () => {
+  it('says so to logins, and lets them in once it does', async () => {
+    const role = await createRole('gateway', 'SUPERUSER');
+    const ground = await prepareGround({}, { store: (url) => urlAs(url, role) });
+    const gateway = await startGateway({}, ground);
+    try {
+      const { name, password } = await gateway.addUser('ada');
+      const login = () => openSession(gateway.clientConfig(name, password));
+      await asAdmin(`alter role ${role.name} password 'another'`);
+      await asAdmin(`select pg_terminate_backend(pid) from pg_stat_activity where usename = '${role.name}'`);
+      await expect(login()).rejects.toMatchObject(promised('refuses, unknown host, wrong password', '57P03'));
+      await asAdmin(`alter role ${role.name} password '${role.password}'`);
+      const { client } = await login();
+      expect(await ping(client)).toBe(1);
+      await client.end();
+    } finally {
+      await gateway.stop();
+      await dropRole(role);
+    }
   });
 });
 
