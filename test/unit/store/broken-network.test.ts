@@ -3,6 +3,7 @@ import { sql } from 'kysely';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
+import type { EventBus, GatewayEvent } from '../../../src/store/bus.ts';
 import { createEventBus } from '../../../src/store/event-bus.ts';
 import { createLiveSessions } from '../../../src/store/session-directory.ts';
 import { openStore, type Store, type StoreOptions } from '../../../src/store/store.ts';
@@ -12,6 +13,17 @@ import { createStore, silentLog, type TestStore } from '../../support/store.ts';
 import { startTcpRelay, type TcpRelay } from '../../support/tcp-relay.ts';
 
 const PROBE = { name: 'probe', text: 'select $1::int as n' };
+
+/** Resolves with the next event of that kind. */
+function heardBy(bus: EventBus, kind: GatewayEvent['kind']): Promise<void> {
+  return new Promise((resolve) => {
+    const stop = bus.subscribe((event) => {
+      if (event.kind !== kind) return;
+      stop();
+      resolve();
+    });
+  });
+}
 
 describe('a store behind a network that breaks', () => {
   let test: TestStore;
@@ -101,14 +113,7 @@ describe('a store behind a network that breaks', () => {
   it('tells of events again, whatever happened to the connection that listened', async () => {
     const store = open({ queryTimeoutMs: 300 });
     const bus = createEventBus({ store, clock: systemClock, log: silentLog, pollMs: 30 });
-    const heard = (kind: string) =>
-      new Promise<void>((resolve) => {
-        const stop = bus.subscribe((event) => {
-          if (event.kind !== kind) return;
-          stop();
-          resolve();
-        });
-      });
+    const heard = (kind: GatewayEvent['kind']) => heardBy(bus, kind);
     await heard('resync');
     const faults: [string, () => void][] = [
       ['cut', () => relay.cut()],
@@ -127,6 +132,25 @@ describe('a store behind a network that breaks', () => {
     relay.silence();
     await bus.close();
     relay.speak();
+  });
+
+  it('loses one of its two servers: events come from the other one, also when nothing else is asked', async () => {
+    const target = { host: '127.0.0.1', port: inject('cluster').port };
+    const second = await startTcpRelay(target);
+    const { username, password, pathname } = new URL(test.database.url);
+    const both = `127.0.0.1:${relay.port},127.0.0.1:${second.port}`;
+    const store = open({ url: `postgres://${username}:${password}@${both}${pathname}` });
+    const bus = createEventBus({ store, clock: systemClock, log: silentLog, pollMs: 30 });
+    await heardBy(bus, 'resync');
+    const again = heardBy(bus, 'resync');
+    await relay.refuse();
+    await again;
+    const account = heardBy(bus, 'account');
+    await bus.publish({ kind: 'account', uid: 'somebody' });
+    await account;
+    await bus.close();
+    await store.close();
+    await second.close();
   });
 
   it('loses the answer to a session’s entry in the list: once closed, it is not listed for long', async () => {
