@@ -5,8 +5,8 @@ import path from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { encodeFrontend } from '../../src/wire/frontend.ts';
 import { connectFrom, proxyHeader } from '../support/behind-proxy.ts';
-import { startGatewayProcess } from '../support/gateway-process.ts';
-import { startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
+import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
+import type { TestUser } from '../support/gateway.ts';
 import { makeDirectory } from '../support/temporary.ts';
 
 const CLIENT = '203.0.113.7';
@@ -28,11 +28,12 @@ async function knock(port: number, bytes: Buffer, localAddress = '127.0.0.1'): P
 
 const announced = (address: string) => Buffer.concat([Buffer.from(proxyHeader(address)), SSL_REQUEST]);
 
-describe('behind a balancer, a client is who it is', () => {
-  let gateway: TestGateway;
+describe.each(['1', '2'])('behind a balancer, a client is who it is, workers = %s', (workers) => {
+  let gateway: GatewayProcess;
   let ada: TestUser;
   beforeAll(async () => {
-    gateway = await startGateway({
+    gateway = await startGatewayProcess({
+      workers,
       'listen.proxy_protocol_from': '127.0.0.1',
       'http.trusted_proxies': '10.0.0.0/8',
       'login.throttle_free': '3',
