@@ -1,6 +1,6 @@
 import { constants, createPrivateKey, X509Certificate, type KeyObject } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { createSecureContext, type SecureContext } from 'node:tls';
+import { createSecureContext, DEFAULT_CIPHERS, type SecureContext } from 'node:tls';
 
 import { describeError } from '../core/errors.ts';
 import { endPointHash } from './end-point-hash.ts';
@@ -82,6 +82,9 @@ function secureContext(cert: string, key: string, groups: readonly KeyGroup[]): 
     cert,
     key,
     minVersion: 'TLSv1.2',
+    // Without those that encrypt a key for the certificate's (RFC 9325, section 4.1): who has that key reads what was recorded
+    // before, and a server has to decrypt whatever it is sent after the hello.
+    ciphers: `${DEFAULT_CIPHERS}:!kRSA`,
     honorCipherOrder: true,
     // Said, since the defaults of OpenSSL are others in each version, and from 3.5 on ask a client again for a better group.
     ecdhCurve: groups.map(({ name }) => name).join(':'),

@@ -1,8 +1,9 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createPrivateKey, generateKeyPairSync } from 'node:crypto';
+import { copyFileSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { issueCertificate } from '../../../src/tls/certificate.ts';
 import { developmentTls, type DevelopmentTls } from '../../../src/tls/development.ts';
 import { endPointHash } from '../../../src/tls/end-point-hash.ts';
 import { loadServerTls } from '../../../src/tls/server-tls.ts';
@@ -113,4 +114,31 @@ test('a post-quantum group is one where OpenSSL has it, and a client with anothe
     10: supportedGroups(0x11ec, 0x1d),
   });
   expect(await opensslAnswers(context, record(hello))).toEqual(['ServerHello']);
+});
+
+/** A server's pair with an RSA key, signed by the authority of the others. */
+function rsaFiles(): { certFile: string; keyFile: string } {
+  const { publicKey, privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const certificate = issueCertificate({
+    subject: 'localhost',
+    issuer: 'patgate development CA',
+    publicKey,
+    issuerKey: createPrivateKey(readFileSync(join(directory, 'one', 'ca.key'))),
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + 3_600_000),
+    use: { names: ['localhost'] },
+  });
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  return { certFile: write('rsa.crt', certificate), keyFile: write('rsa.key', key) };
+}
+
+test.each([
+  ['ECDHE-RSA-AES128-GCM-SHA256', 'ServerHello'],
+  ['AES128-GCM-SHA256', 'alert 40'],
+  ['AES256-SHA256', 'alert 40'],
+])('with an RSA key, %s is answered with %s', async (ciphers, answer) => {
+  const { context } = (await loadServerTls(rsaFiles())).current();
+  expect(await opensslAnswers(context, await nodeHello({ maxVersion: 'TLSv1.2', ciphers }))).toEqual([
+    answer,
+  ]);
 });
