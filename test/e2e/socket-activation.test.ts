@@ -1,4 +1,4 @@
-import { readdirSync, readlinkSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { childrenOf } from '../support/child.ts';
@@ -14,10 +14,18 @@ const LAUNCHER = `
   for (@names) {
     socket(my $s, PF_INET, SOCK_STREAM, 0) or die; push @kept, $s;
     bind($s, sockaddr_in(0, inet_aton('127.0.0.1'))) or die; listen($s, 10) or die;
+    push @ports, (sockaddr_in(getsockname($s)))[0];
   }
+  $ENV{'OPENED_PORTS'} = join(':', @ports);
   die "not the first free numbers" if fileno($kept[0]) != 3;
   @ENV{'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'} = ($$, scalar @names, join(':', @names));
   exec @ARGV or die;`;
+
+/** Ports of the sockets that the launcher opened for the process that it became, in their order. */
+function openedPorts(pid: number): number[] {
+  const opened = /(?:^|\0)OPENED_PORTS=([\d:]+)/.exec(readFileSync(`/proc/${pid}/environ`, 'latin1'))?.[1];
+  return (opened ?? '').split(':').map(Number);
+}
 
 /** Inodes of the sockets that a process has under numbers that systemd gives. */
 function inherited(pid: number): string[] {
@@ -39,7 +47,9 @@ describeWith('perl', 'sockets that the service manager opened', (perl) => {
     const gateway = await startGatewayProcess({}, ground, wrapped('http:postgres:metrics'));
     try {
       expect(gateway.info.postgres).toEqual({ host: '127.0.0.1', port: gateway.port });
-      expect(gateway.port).toBeGreaterThan(1023);
+      const { http, metrics: measured } = gateway.info;
+      const served = [http?.url, `tcp://127.0.0.1:${gateway.port}`, measured?.url];
+      expect(served.map((url) => Number(new URL(url ?? '').port))).toEqual(openedPorts(gateway.pid));
       const ada = await gateway.addUser('ada');
       const client = new pg.Client(gateway.clientConfig(ada.name, ada.password));
       await client.connect();
