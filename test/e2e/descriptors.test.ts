@@ -175,36 +175,63 @@ describeWith('linux', 'file descriptors, workers = 2', () => {
       (client) => client.end().then(() => 'in'),
       (error: unknown) => (error as { code?: string }).code ?? 'closed',
     );
-  /** Logins one after the other go to the workers in turn. */
+  /** Of several logins, one after the other, which go to the workers in turn. */
   const outcomes = async (): Promise<ReadonlySet<string>> => {
     const seen = new Set<string>();
     for (let n = 0; n < 6; n++) seen.add(await outcome());
     return seen;
   };
-  const allIn = () => eventually(async () => expect(await outcomes()).toEqual(new Set(['in'])));
+  const areIn = (expected: string) =>
+    eventually(async () => expect(await outcomes()).toEqual(new Set([expected])));
+  /** How many sessions each worker has. */
+  const spread = async (): Promise<readonly number[]> => {
+    const { stdout } = await gateway.cli(['session', 'list', '-o', 'json']);
+    const listed = JSON.parse(stdout) as readonly { processId: number }[];
+    return workers.map((pid) => listed.filter(({ processId }) => processId === pid).length);
+  };
 
-  test('run out in one worker: it refuses, then closes, and the other serves; all is well when they are back', async () => {
-    const [short = 0] = workers;
-    const isShort = (message: string) => eventually(() => expect(logged(gateway, message)).toBe(1));
+  test('run out in one worker: the other serves; where no other has room it refuses, then closes; all is well when they are back', async () => {
+    const [short = 0, other = 0] = workers;
+    const isShort = (message: string, times = 1) =>
+      eventually(() => expect(logged(gateway, message)).toBe(times));
     leaveTo(short, 14);
     await isShort('file descriptors run out: new sessions are refused');
-    expect(await outcomes()).toEqual(new Set(['53300', 'in']));
+    await areIn('in');
+    for (let n = 0; n < 3; n++) expect(await outcomes()).toEqual(new Set(['in']));
+    const more = [await login(gateway, ada), await login(gateway, ada)];
+    await eventually(async () => expect(await spread()).toEqual([1, 3]));
     expect(await metric(gateway, 'patgate_descriptor_shortage')).toBe(1);
+
+    // Both are short, the first one more.
+    leaveTo(other, 14);
+    await isShort('file descriptors run out: new sessions are refused', 2);
+    await areIn('53300');
+    leaveTo(short, 0);
+    await isShort('file descriptors run out: new connections are closed');
+    expect(await outcomes()).toEqual(new Set(['53300']));
+    expect(await metric(gateway, 'patgate_descriptor_shortage')).toBe(2);
     await allGoOn();
 
     // Not even a connection that is handed over finds one.
-    leaveTo(short, 0);
-    await isShort('file descriptors run out: new connections are closed');
+    leaveTo(other, 0);
+    await isShort('file descriptors run out: new connections are closed', 2);
     const seen = await outcomes();
-    expect(seen).toContain('in');
-    expect(seen.size).toBeGreaterThan(1);
-    expect(await metric(gateway, 'patgate_descriptor_shortage')).toBe(2);
+    expect(seen).not.toContain('in');
+    expect(seen).not.toContain('53300');
     await allGoOn();
 
     leaveTo(short, null);
     await isShort('file descriptors are enough again');
-    await allIn();
+    await areIn('in');
+    leaveTo(other, null);
+    await isShort('file descriptors are enough again', 2);
+    await areIn('in');
+    await eventually(async () => expect(await spread()).toEqual([1, 3]));
+    // The first one draws those who come until both have the same.
+    more.push(await login(gateway, ada), await login(gateway, ada));
+    await eventually(async () => expect(await spread()).toEqual([3, 3]));
     expect(await metric(gateway, 'patgate_workers_gone_total')).toBe(0);
+    await Promise.all(more.map((client) => client.end()));
     await allGoOn();
   });
 
@@ -220,7 +247,7 @@ describeWith('linux', 'file descriptors, workers = 2', () => {
 
     leaveTo(gateway.pid, null);
     await eventually(() => expect(logged(gateway, 'file descriptors are enough again')).toBe(ends + 1));
-    await allIn();
+    await areIn('in');
     const sample = 'patgate_connections_refused_total{listener="postgres",reason="descriptors"}';
     expect(await metric(gateway, sample)).toBeGreaterThan(3);
     await allGoOn();

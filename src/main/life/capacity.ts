@@ -38,10 +38,12 @@ export interface CapacityOptions {
   readonly registry: Registry;
   readonly clock: Clock;
   readonly log: Log;
+  /** Told whenever there is more or less room for connections. */
+  readonly roomChanged?: (room: Room) => void;
 }
 
-export function createCapacity({ settings, registry, clock, log }: CapacityOptions): Capacity {
-  const watch = new DescriptorWatch({ registry, clock, log });
+export function createCapacity({ settings, registry, clock, log, roomChanged }: CapacityOptions): Capacity {
+  const watch = new DescriptorWatch({ registry, clock, log, changed: roomChanged });
   const memory = createMemoryMeter(settings.current.workers);
   const guard = new MemoryGuard(clock, () => memory.measure(), garbageCollector());
   const refusals = new Counter({

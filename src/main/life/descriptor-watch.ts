@@ -16,6 +16,8 @@ export interface DescriptorWatchOptions {
   readonly log: Log;
   /** Where the limit is told; where that cannot be read, none is known. */
   readonly limitsFile?: string;
+  /** Told when the room has changed, within a second. */
+  readonly changed?: ((room: Room) => void) | undefined;
 }
 
 /** `none left`: no descriptor. `not there`: no such file, or none that may be opened. */
@@ -40,6 +42,7 @@ export class DescriptorWatch {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #limitsFile: string;
+  readonly #changed: (room: Room) => void;
   readonly #exhaustions: Counter;
   #limit: number | null = null;
   #room: Room = 'enough';
@@ -49,10 +52,11 @@ export class DescriptorWatch {
   #complained = false;
   #timer: Timer | null = null;
 
-  constructor({ registry, clock, log, limitsFile = LIMITS_FILE }: DescriptorWatchOptions) {
+  constructor({ registry, clock, log, limitsFile = LIMITS_FILE, changed }: DescriptorWatchOptions) {
     this.#clock = clock;
     this.#log = log;
     this.#limitsFile = limitsFile;
+    this.#changed = changed ?? (() => undefined);
     this.#exhaustions = new Counter({
       name: 'patgate_descriptors_exhausted_total',
       help: 'How often no file descriptor was left at all.',
@@ -129,6 +133,7 @@ export class DescriptorWatch {
   #note(room: Room): void {
     const before = this.#room;
     this.#room = room;
+    if (room !== before) this.#changed(room);
     if (room === 'enough') {
       if (this.#complained) this.#log.info('file descriptors are enough again');
       this.#complained = false;

@@ -24,7 +24,7 @@ const CLOSE_MS = 10_000;
 const DRAIN_MARGIN_MS = 10_000;
 
 /**
- * Listens here and lets workers carry the sessions. Each connection goes to the worker that has the fewest.
+ * Listens here and lets workers carry the sessions. Each connection goes to the worker that has the fewest, of those with room.
  * @throws GatewayError or RequestError config.invalid; the listen error
  */
 export async function serveByWorkers(options: CrewOptions): Promise<SqlSide> {
@@ -171,14 +171,14 @@ class Crew {
     };
   }
 
-  /** Those with equal loads take turns. */
+  /** Those with equal loads take turns; who is short of file descriptors has one only where all are. */
   #leastLoaded(): Worker | null {
     const workers = this.#workers;
     this.#turn += 1;
     let best: Worker | null = null;
     for (let index = 0; index < workers.length; index++) {
       const worker = workers[(this.#turn + index) % workers.length];
-      if (worker !== undefined && (best === null || worker.load < best.load)) best = worker;
+      if (worker !== undefined && (best === null || worker.isBefore(best))) best = worker;
     }
     return best;
   }

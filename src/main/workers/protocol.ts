@@ -3,6 +3,7 @@ import type { CancelKey } from '../../session/cancel.ts';
 import type { Place } from '../../session/places.ts';
 import type { EmbeddedEngine } from '../engine-options.ts';
 import type { CertificateFiles } from '../ground.ts';
+import type { Room } from '../life/descriptor-watch.ts';
 
 /** What one end of a channel can be asked, with question and answer, and what it can be told. */
 export interface Side {
@@ -72,6 +73,8 @@ export interface ParentSide extends Side {
     /** A balancer told whose connection it is. */
     readonly client: { readonly number: number; readonly address: string };
     readonly closed: number;
+    /** For how much its file descriptors are enough, when that has changed; at first they are. */
+    readonly room: Room;
   };
 }
 

@@ -7,6 +7,7 @@ import { collectLogMetrics } from '../../observe/log-metrics.ts';
 import { collectProcessMetrics } from '../../observe/process-metrics.ts';
 import { openStore } from '../../store/store.ts';
 import { createCapacity, type Capacity } from '../life/capacity.ts';
+import type { Room } from '../life/descriptor-watch.ts';
 import { limitHeapGrowth } from '../life/heap-growth.ts';
 import { LiveSettings } from '../live-settings.ts';
 import { openLog, type OpenLog } from '../open-log.ts';
@@ -94,7 +95,8 @@ class Worker {
     const registry = new Registry();
     teardown.add('process metrics', collectProcessMetrics(registry, clock));
     collectLogMetrics(registry, opened.state);
-    const capacity = createCapacity({ settings, registry, clock, log });
+    const roomChanged = (room: Room): void => channel.tell('room', room);
+    const capacity = createCapacity({ settings, registry, clock, log, roomChanged });
     teardown.add('capacity', () => capacity.close());
     const embedded =
       order.embedded === null ? null : { ...order.embedded, engineUrl: new Secret(order.embedded.engineUrl) };

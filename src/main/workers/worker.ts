@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { CancelKey } from '../../session/cancel.ts';
 import type { Group } from '../group.ts';
 import type { PendingPlace } from '../../session/pending.ts';
+import type { Room } from '../life/descriptor-watch.ts';
 import { Channel } from './channel.ts';
 import type { ParentSide, StartOrder, WorkerSide } from './protocol.ts';
 import { Tickets } from './tickets.ts';
@@ -15,6 +16,9 @@ export interface WorkerDeps {
   /** Cancels a session of another worker, or passes the key on. */
   readonly cancelElsewhere: (asked: CancelKey, not: Worker) => Promise<void>;
 }
+
+/** Who is short of file descriptors refuses logins, and so would stay the one with the fewest connections. */
+const RANKS: Readonly<Record<Room, number>> = { enough: 0, scarce: 1, none: 2 };
 
 interface Connection {
   readonly place: PendingPlace;
@@ -30,6 +34,7 @@ export class Worker {
   readonly #tickets: Tickets;
   readonly #connections = new Map<number, Connection>();
   #lastConnection = 0;
+  #room: Room = 'enough';
 
   constructor({ group, cancelElsewhere }: WorkerDeps) {
     this.#tickets = new Tickets(group);
@@ -56,6 +61,9 @@ export class Worker {
         settled: (number) => this.#connections.get(number)?.place.settled(),
         client: ({ number, address }) => this.#connections.get(number)?.place.comesFrom(address),
         closed: (number) => this.#closed(number),
+        room: (room) => {
+          this.#room = room;
+        },
       },
     });
     this.exited = this.#untilExit();
@@ -65,9 +73,10 @@ export class Worker {
     return this.#child.pid ?? 0;
   }
 
-  /** How many connections it has. */
-  get load(): number {
-    return this.#connections.size;
+  /** Whether this one is to be given a connection rather than the other: it has more room, or the same and fewer connections. */
+  isBefore(other: Worker): boolean {
+    const [rank, otherRank] = [RANKS[this.#room], RANKS[other.#room]];
+    return rank === otherRank ? this.#connections.size < other.#connections.size : rank < otherRank;
   }
 
   /** @throws what keeps it from serving */
