@@ -278,7 +278,7 @@ export const SETTINGS = {
   'sessions.max_per_address': setting(type.integer(0, 10_000_000), '0', {
     ...sessions,
     reloadable: true,
-    help: 'Most connections at once from one address. 0: no limit.',
+    help: 'Most sessions at once from one IPv4 address or IPv6 /64. 0: no limit.',
   }),
   'sessions.idle_timeout': setting(type.orOff(type.duration), 'off', {
     ...sessions,

@@ -1,4 +1,5 @@
 import type { Principal } from '../accounts/principal.ts';
+import { addressBlock } from '../core/address.ts';
 import { GatewayError, fatal } from '../core/errors.ts';
 import type { Peer } from './admit.ts';
 
@@ -79,7 +80,7 @@ export function placesOf(principal: Principal, peer: Pick<Peer, 'address'>, limi
       refusal: `too many connections for user "${principal.name}" (sessions.max_per_user)`,
     },
     {
-      key: `address ${peer.address}`,
+      key: `address ${addressBlock(peer.address)}`,
       limit: limits.maxPerAddress,
       refusal: 'too many connections from this address (sessions.max_per_address)',
     },

@@ -61,6 +61,15 @@ describe.each(['1', '2'])('behind a balancer, a client is who it is, workers = %
     for (const { client } of [first, second, other]) await client.end();
   });
 
+  it('for the sessions that one IPv6 host may have, from whichever of its addresses', async () => {
+    const first = await connectFrom('2001:db8::1', gateway, 'ada', ada.password);
+    const second = await connectFrom('2001:db8::ffff:2', gateway, 'ada', ada.password);
+    const third = connectFrom('2001:db8:0:0:1::', gateway, 'ada', ada.password);
+    await expect(third).rejects.toMatchObject({ code: '53300' });
+    const other = await connectFrom('2001:db8:0:1::1', gateway, 'ada', ada.password);
+    for (const { client } of [first, second, other]) await client.end();
+  });
+
   it('for what guessing costs: others behind the same balancer do not pay', async () => {
     const guess = (address: string, secret: string) =>
       connectFrom(address, gateway, 'ada', secret).then(
