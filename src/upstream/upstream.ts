@@ -13,7 +13,8 @@ import { Engines, type EnginesOptions } from './engines.ts';
 import { Greetings } from './greeting.ts';
 import { engineRole } from './identity.ts';
 import type { EngineSession, GivenBack, Route, Upstream, UpstreamStats } from './open.ts';
-import { openPhysical, type OpenerDeps } from './opener.ts';
+import { openPhysical, type OpenerDeps, type Ownership } from './opener.ts';
+import { Openings } from './openings.ts';
 import { asksForReplication, refuseReplication, vetParameters } from './parameters.ts';
 import { closePhysical, type Physical } from './physical.ts';
 import { poolKey } from './pool-key.ts';
@@ -42,6 +43,11 @@ export interface UpstreamDeps {
   readonly log: Log;
 }
 
+interface Lendable {
+  readonly physical: Physical;
+  readonly fresh: boolean;
+}
+
 const DEFAULT_MAX_AGE_MS = 3_600_000;
 const CANCEL_TIMEOUT_MS = 5000;
 
@@ -68,6 +74,7 @@ class EngineSide implements Upstream {
   readonly #pool: Pool;
   readonly #recycler: Recycler;
   readonly #spares: Spares;
+  readonly #openings: Openings;
 
   constructor(options: UpstreamOptions, deps: UpstreamDeps, engines: Engines) {
     const { clock, log } = deps;
@@ -94,6 +101,7 @@ class EngineSide implements Upstream {
       keep,
       discard,
     });
+    this.#openings = new Openings(clock);
     this.#spares = new Spares({
       clock,
       spares: options.pool.warmSpares ?? 1,
@@ -115,14 +123,12 @@ class EngineSide implements Upstream {
     const request = this.#request(principal, startup, route);
     const key = this.#poolKey(principal, request);
     const used = key === null ? null : await this.#recycler.take(key);
-    if (signal.aborted || this.#life.signal.aborted) {
-      if (used !== null && key !== null) this.#keep(key, used);
-      throw reasonOf(signal.aborted ? signal : this.#life.signal);
-    }
+    this.#checkGoingOn(used, signal);
     const ownership = { uid: principal.uid, poolKey: key };
-    const physical = used ?? (await openPhysical(request, ownership, this.#openerDeps, signal));
+    const { physical, fresh } =
+      used === null ? await this.#open(request, ownership, signal) : { physical: used, fresh: false };
     if (key !== null) this.#spares.noteLogin(key, () => this.#background.add(this.#openSpare(key, physical)));
-    return this.#lend(physical, used === null);
+    return this.#lend(physical, fresh);
   }
 
   giveBack(session: EngineSession, end: GivenBack): void {
@@ -181,6 +187,26 @@ class EngineSide implements Upstream {
     await this.#background.settled();
   }
 
+  /** Opens a session, or gets one that is given back before it is this login's turn. */
+  async #open(request: SessionRequest, ownership: Ownership, signal: AbortSignal): Promise<Lendable> {
+    const { poolKey: key } = ownership;
+    const handedOn = key === null ? null : await this.#openings.take(key, signal);
+    try {
+      this.#checkGoingOn(handedOn, signal);
+      if (handedOn !== null) return { physical: handedOn, fresh: false };
+      return { physical: await openPhysical(request, ownership, this.#openerDeps, signal), fresh: true };
+    } finally {
+      if (key !== null && handedOn === null) this.#openings.done(key);
+    }
+  }
+
+  /** @param used kept for somebody else when the login, or the gateway, has ended while it was waited for */
+  #checkGoingOn(used: Physical | null, signal: AbortSignal): void {
+    if (!signal.aborted && !this.#life.signal.aborted) return;
+    if (used !== null && used.poolKey !== null) this.#keep(used.poolKey, used);
+    throw reasonOf(signal.aborted ? signal : this.#life.signal);
+  }
+
   #request(principal: Principal, { parameters }: StartupMessage, route: Route): SessionRequest {
     const engine = this.#engines.get(route.engine);
     const role = engineRole(engine, principal);
@@ -222,8 +248,12 @@ class EngineSide implements Upstream {
   }
 
   #keep(key: string, physical: Physical): void {
-    if (this.#outlived(physical)) void this.#discard(physical);
-    else this.#pool.put(key, physical);
+    if (this.#outlived(physical)) {
+      void this.#discard(physical);
+      return;
+    }
+    this.#pool.put(key, physical);
+    this.#openings.handOn(key, () => this.#pool.take(key)?.physical ?? null);
   }
 
   async #openSpare(key: string, { request, uid }: Physical): Promise<void> {

@@ -121,6 +121,19 @@ describe('a session is lent again', () => {
     give(second, third);
   });
 
+  it('in a storm of short logins, to those who wait: far fewer are opened than logins come', async () => {
+    const served = new Set<number>();
+    const login = async (): Promise<void> => {
+      const session = await open(upstream);
+      served.add(session.processId);
+      expect(await ask(session, 'SELECT 1')).toEqual([['1']]);
+      upstream.giveBack(session, { reusable: true });
+    };
+    await Promise.all(Array.from({ length: 100 }, login));
+    expect(served.size).toBe(upstream.stats()[0]?.opened);
+    expect(served.size).toBeLessThan(50);
+  });
+
   const same: OpenAs = {
     who: principal({ uid: 'one' }),
     parameters: { application_name: 'a', DateStyle: 'German' },
