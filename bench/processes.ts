@@ -82,12 +82,17 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
-/** A process and all that it has started, and so on. Linux only. */
+/** A process and all that it has started, and so on; none where it has ended. Linux only. */
 export function processTree(pid: number): number[] {
-  const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
-    readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
-  );
-  return [pid, ...children.flatMap(processTree)];
+  try {
+    const children = readdirSync(`/proc/${pid}/task`).flatMap((thread) =>
+      readFileSync(`/proc/${pid}/task/${thread}/children`, 'utf8').split(' ').filter(Boolean).map(Number),
+    );
+    return [pid, ...children.flatMap(processTree)];
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw error;
+  }
 }
 
 /** CPU time that a process has used so far, user and system, all threads, in seconds. Linux only. */
@@ -98,6 +103,12 @@ export function cpuSeconds(pid: number): number {
     nanoseconds += Number(onCpu);
   }
   return nanoseconds / 1e9;
+}
+
+/** How long a process's main thread has been ready to run while others had the processor, in seconds. Linux only. */
+export function waitedSeconds(pid: number): number {
+  const [, waited = '0'] = readFileSync(`/proc/${pid}/schedstat`, 'utf8').split(' ');
+  return Number(waited) / 1e9;
 }
 
 /** Resident memory of a process in kilobytes. Linux only. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-import { startModule } from '../processes.ts';
+import { keepApart } from '../processors.ts';
+import { cpuSeconds, startModule, waitedSeconds } from '../processes.ts';
 import { quantile } from '../statistics.ts';
 import type { Running } from '../targets/target.ts';
 import type { Targets } from '../targets/targets.ts';
@@ -23,9 +24,14 @@ const FIGURES = [
   'rise of p99, times',
   'event-loop delay p99, ms',
   'logins/s',
+  'processor busy, %',
+  'waiting for a processor, %',
 ] as const;
 
-/** Running sessions while hundreds of clients a second log in, two of five of them with a wrong secret. */
+/**
+ * Running sessions while hundreds of clients a second log in, two of five of them with a wrong secret. The target has a processor to
+ * itself: what is asked is how long it lets sessions wait, not who else does.
+ */
 export function storm({ pgbouncer, patgate }: Targets): Scenario {
   const row = (name: string, target: Row['target']): Row => ({ name, target, run: measure });
   return {
@@ -38,6 +44,7 @@ export function storm({ pgbouncer, patgate }: Targets): Scenario {
 }
 
 async function measure(place: Running): Promise<Figures> {
+  const together = keepApart(place.pids);
   const workers = await Promise.all(
     Array.from({ length: SESSIONS }, () => Worker.start(place.door('fake'), PAUSE_MS)),
   );
@@ -53,7 +60,10 @@ async function measure(place: Running): Promise<Figures> {
     await delay(PHASE_MS / 5);
     place.loop?.begin();
     const loginsBefore = await started.ask();
+    const [busyBefore, waitedBefore] = [sum(place.pids, cpuSeconds), sum(place.pids, waitedSeconds)];
     const during = await phase(workers);
+    const busy = sum(place.pids, cpuSeconds) - busyBefore;
+    const waited = sum(place.pids, waitedSeconds) - waitedBefore;
     const logins = (await started.ask()) - loginsBefore;
     const loopMs = place.loop === undefined ? Number.NaN : await place.loop.end();
     await started.stop();
@@ -66,9 +76,12 @@ async function measure(place: Running): Promise<Figures> {
       'rise of p99, times': p99During / p99Before,
       'event-loop delay p99, ms': loopMs,
       'logins/s': (logins / PHASE_MS) * 1000,
+      'processor busy, %': (busy / PHASE_MS) * 1e5,
+      'waiting for a processor, %': (waited / PHASE_MS) * 1e5,
     };
   } finally {
     for (const worker of workers) worker.stop();
+    together();
   }
 }
 
@@ -77,4 +90,8 @@ async function phase(workers: readonly Worker[]): Promise<Float64Array> {
   for (const worker of workers) worker.tookMs = [];
   await delay(PHASE_MS);
   return Float64Array.from(workers.flatMap(({ tookMs }) => tookMs)).sort();
+}
+
+function sum(pids: readonly number[], seconds: (pid: number) => number): number {
+  return pids.reduce((total, pid) => total + seconds(pid), 0);
 }
