@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
 
 import { acceptTls } from '../tls/accept.ts';
 import type { TlsIdentity } from '../tls/server-tls.ts';
@@ -26,6 +27,7 @@ import type { Admitted, AdmitOptions, CancelAsked, TlsInfo } from './admit-types
 import { farewell } from './farewell.ts';
 import { SilentClose } from './opening-socket.ts';
 import { readProxyHeader } from './peer.ts';
+import { awaitHello } from './tls-hello.ts';
 
 export type { Admitted, AdmitOptions, CancelAsked, Refusal, TlsInfo } from './admit-types.ts';
 export type { Peer } from './peer.ts';
@@ -98,11 +100,12 @@ async function openOverTls(
   identity: TlsIdentity,
   how: 'direct' | 'requested',
 ): Promise<Admitted | CancelAsked> {
-  await attempt.options.turns.take();
-  const socket = attempt.opening.release();
-  // one that closed meanwhile would never say so again
-  if (socket.destroyed) throw new SilentClose(null);
-  const encrypted = await acceptTls(socket, identity).catch(silently);
+  const { retried } = await awaitHello(attempt.opening, identity.groups);
+  const handshake = (): Promise<TLSSocket> => shakeHands(attempt, identity);
+  const { retriedHandshakes } = attempt.options;
+  const encrypted = await (retried
+    ? retriedHandshakes.run(attempt.peer.address, handshake, () => attempt.opening.destroy())
+    : handshake());
   const transport = attempt.encrypt(encrypted);
   // ALPN keeps a client that was lured here from another protocol's server from going on; src/backend/libpq/be-secure-openssl.c
   if (how === 'direct' && encrypted.alpnProtocol !== ALPN_PROTOCOL) {
@@ -117,6 +120,14 @@ async function openOverTls(
   const first = decodeFirstPacket(await firstEncryptedPacket(reader));
   if (first.kind === 'ssl' || first.kind === 'gssenc') throw askedAgain(first.kind);
   return begin(attempt, first, { tls, transport, reader });
+}
+
+async function shakeHands({ opening, options }: Attempt, identity: TlsIdentity): Promise<TLSSocket> {
+  await options.turns.take();
+  const socket = opening.release();
+  // one that closed meanwhile would never say so again
+  if (socket.destroyed) throw new SilentClose(null);
+  return acceptTls(socket, identity).catch(silently);
 }
 
 interface Encrypted {

@@ -6,7 +6,7 @@ export type ClientHello =
   | { readonly kind: 'more'; readonly needed: number }
   /**
    * A server has what it answers to, which costs it an operation with its private key; with `retried`, it answers with a
-   * HelloRetryRequest first, and does that when the second hello is whole. `length` is that of all records so far.
+   * HelloRetryRequest first, and does that as soon as the second hello is whole. `length` is that of all records so far.
    */
   | { readonly kind: 'hello'; readonly length: number; readonly retried: boolean }
   /** No ClientHello: OpenSSL ends the handshake with an alert, or without a word, whatever follows. */
@@ -20,7 +20,7 @@ export type ClientHello =
 /** RFC 8446, section 5.1. */
 const RECORD_HEAD_LENGTH = 5;
 const MAX_RECORD_LENGTH = 16_384;
-const RECORD = { changeCipherSpec: 20, alert: 21, handshake: 22, applicationData: 23 } as const;
+const RECORD = { changeCipherSpec: 20, handshake: 22 } as const;
 /** RFC 8446, section 4. */
 const MESSAGE_HEAD_LENGTH = 4;
 const CLIENT_HELLO = 1;
@@ -40,16 +40,8 @@ const MAX_RECORDS = 32;
 export function decodeClientHello(bytes: Buffer, groups: readonly number[]): ClientHello {
   if (bytes.length < RECORD_HEAD_LENGTH) return { kind: 'more', needed: RECORD_HEAD_LENGTH };
   if (isVersion2(bytes)) return decodeVersion2(bytes);
-  return followRecords(bytes, firstRecord, (hello) => needsRetry(hello, groups));
+  return followRecords(bytes, groups);
 }
-
-/** The same for the second hello, from the end of the first one. It is never retried. */
-export function decodeRetriedHello(bytes: Buffer): ClientHello {
-  return followRecords(bytes, retriedRecord, () => false);
-}
-
-/** Says what a record is that brings nothing of a hello; null if it does, or if it may be skipped. */
-type Judge = (record: RecordHead, content: Buffer, inMessage: boolean) => ClientHello | null;
 
 interface RecordHead {
   readonly type: number;
@@ -60,7 +52,7 @@ interface RecordHead {
 const OTHER: ClientHello = { kind: 'other' };
 const refused = (reason: string): ClientHello => ({ kind: 'refused', reason });
 
-function followRecords(bytes: Buffer, judge: Judge, retried: (hello: Buffer) => boolean): ClientHello {
+function followRecords(bytes: Buffer, groups: readonly number[]): ClientHello {
   let message = Buffer.alloc(0);
   let at = 0;
   for (let count = 0; count < MAX_RECORDS; count += 1) {
@@ -68,13 +60,12 @@ function followRecords(bytes: Buffer, judge: Judge, retried: (hello: Buffer) => 
     if (bytes.length < start) return { kind: 'more', needed: start };
     const head = recordHead(bytes.subarray(at, start));
     const end = start + head.length;
-    const content = bytes.subarray(start, end);
-    const verdict = judge(head, content, message.length > 0);
+    const verdict = judge(head);
     if (verdict !== null) return verdict;
     if (bytes.length < end) return { kind: 'more', needed: end };
-    if (head.type === RECORD.handshake) message = Buffer.concat([message, content]);
+    message = Buffer.concat([message, bytes.subarray(start, end)]);
     const hello = helloIn(message);
-    if (Buffer.isBuffer(hello)) return { kind: 'hello', length: end, retried: retried(hello) };
+    if (Buffer.isBuffer(hello)) return { kind: 'hello', length: end, retried: needsRetry(hello, groups) };
     if (hello !== null) return hello;
     at = end;
   }
@@ -97,31 +88,12 @@ function helloIn(message: Buffer): Buffer | ClientHello | null {
 }
 
 /** Before a version is agreed upon, OpenSSL ends the handshake at all but handshake records of any version 3. */
-function firstRecord({ type, version, length }: RecordHead): ClientHello | null {
+function judge({ type, version, length }: RecordHead): ClientHello | null {
   if (version >> 8 !== 3 || length > MAX_RECORD_LENGTH) return OTHER;
   if (type === RECORD.handshake) return null;
   // This one record without content OpenSSL skips.
   if (type === RECORD.changeCipherSpec && length === 0) return refused('empty ChangeCipherSpec');
   return OTHER;
-}
-
-/**
- * After a HelloRetryRequest, OpenSSL skips ChangeCipherSpec, which clients send for the sake of middleboxes (RFC 8446,
- * appendix D.4). It also skips early data, which no client of ours has leave to send, and the alert user_canceled, after which
- * nobody goes on. Which versions of a record it takes has changed: any.
- */
-function retriedRecord(
-  { type, length }: RecordHead,
-  content: Buffer,
-  inMessage: boolean,
-): ClientHello | null {
-  if (length > MAX_RECORD_LENGTH) return OTHER;
-  if (type === RECORD.handshake) return null;
-  if (type === RECORD.applicationData) return refused('early data');
-  if (type === RECORD.alert) return refused('alert before the second ClientHello');
-  if (type !== RECORD.changeCipherSpec || length !== 1) return OTHER;
-  if (inMessage) return refused('ChangeCipherSpec within the second ClientHello');
-  return content.length === 1 && content.readUInt8(0) !== 1 ? OTHER : null;
 }
 
 /** RFC 5246, appendix E.2: the first record may be one of SSL 2.0, for versions that were not known then. */

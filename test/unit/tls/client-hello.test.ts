@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { decodeClientHello, decodeRetriedHello, type ClientHello } from '../../../src/tls/client-hello.ts';
+import { decodeClientHello, type ClientHello } from '../../../src/tls/client-hello.ts';
 import { developmentTls } from '../../../src/tls/development.ts';
 import { loadServerTls, type TlsIdentity } from '../../../src/tls/server-tls.ts';
 import { clientHellos } from '../../support/client-hellos.ts';
@@ -36,7 +36,7 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-const [GROUPS, EARLY_DATA, VERSIONS, KEY_SHARE] = [10, 42, 43, 51];
+const [GROUPS, VERSIONS, KEY_SHARE] = [10, 43, 51];
 const [X25519, P_256, FFDHE] = [0x1d, 0x17, 0x100];
 const decode = (bytes: Buffer): ClientHello => decodeClientHello(bytes, identity.groups);
 
@@ -277,56 +277,6 @@ describe('what OpenSSL answers and no client sends', () => {
 });
 
 describe('the second hello', () => {
-  const early = (): Buffer => withExtensions(shareless, { [EARLY_DATA]: EMPTY });
-  const both = async (second: Buffer): Promise<TlsAnswer[]> =>
-    opensslAnswers(identity.context, record(early()), second);
-
-  test.each<[string, () => Buffer]>([
-    ['alone', () => record(hello)],
-    ['behind ChangeCipherSpec', () => Buffer.concat([record(CCS, 20), record(hello)])],
-    ['behind several', () => Buffer.concat([...new Array<Buffer>(31).fill(record(CCS, 20)), record(hello)])],
-    ['in two records', () => split(hello, 2)],
-  ])('%s', async (_name, make) => {
-    const bytes = make();
-    const behind = Buffer.concat([bytes, record(CCS, 20)]);
-    expect(readStepwise(behind, decodeRetriedHello)).toEqual({
-      kind: 'hello',
-      length: bytes.length,
-      retried: false,
-    });
-    for (let cut = 0; cut < bytes.length; cut += 1) {
-      expect(decodeRetriedHello(bytes.subarray(0, cut)).kind).toBe('more');
-    }
-    expect(await both(bytes)).toEqual(['HelloRetryRequest', 'ServerHello']);
-  });
-
-  test.each<[string, () => Buffer]>([
-    ['early data', () => Buffer.concat([record(Buffer.alloc(50), 23), record(hello)])],
-    ['the alert user_canceled', () => Buffer.concat([record(Buffer.of(1, 90), 21), record(hello)])],
-    [
-      'ChangeCipherSpec within',
-      () => Buffer.concat([record(hello.subarray(0, 9)), record(CCS, 20), record(hello.subarray(9))]),
-    ],
-  ])('%s is refused, and OpenSSL would go on', async (_name, make) => {
-    const bytes = make();
-    expect(readStepwise(bytes, decodeRetriedHello)).toMatchObject({ kind: 'refused' });
-    expect(await both(bytes)).toEqual(['HelloRetryRequest', 'ServerHello']);
-  });
-
-  test.each<[string, () => Buffer]>([
-    ['an empty ChangeCipherSpec', () => record(EMPTY, 20)],
-    ['ChangeCipherSpec of another value', () => record(Buffer.of(2), 20)],
-    ['an unknown type of record', () => record(EMPTY, 99)],
-    ['another message', () => record(Buffer.of(24, 0, 0, 1, 0))],
-    ['a record that is too long', () => record(padded(16_385))],
-  ])('%s is none', async (_name, make) => {
-    const bytes = Buffer.concat([make(), record(hello)]);
-    expect(readStepwise(bytes, decodeRetriedHello)).toEqual({ kind: 'other' });
-    const answers = await both(bytes);
-    expect(answers).toHaveLength(2);
-    expect(answers).not.toContain('ServerHello');
-  });
-
   test('cannot begin in a record of the first', async () => {
     const bytes = Buffer.concat([shareless, hello.subarray(0, 5)]);
     expect(decode(record(bytes))).toMatchObject({ kind: 'hello', retried: true });

@@ -1,0 +1,155 @@
+import { setMaxListeners } from 'node:events';
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { describe, expect, test } from 'vitest';
+import { systemClock } from '../../src/core/clock.ts';
+import { Turns } from '../../src/session/turns.ts';
+import { nodeHello } from '../support/tls-answers.ts';
+import { record } from '../support/tls-hellos.ts';
+import { heldClock, openDoor, until, type Door } from './door.ts';
+import { ADA, SSL_REQUEST } from './packets.ts';
+import { rawClient, tlsClient, type RawClient } from './raw-client.ts';
+
+const ALPN = { ALPNProtocols: ['postgresql'] };
+/** The server takes no key of a finite field, and asks for another hello. */
+const RETRIED = { ...ALPN, ecdhCurve: 'ffdhe2048:X25519' };
+const RECORD_HEAD = 5;
+const AT_ONCE = 4;
+
+/** Turns that are given when the test says so. */
+class HeldTurns extends Turns {
+  taken = 0;
+  #release = (): void => undefined;
+  readonly #released = new Promise<void>((resolve) => {
+    this.#release = resolve;
+  });
+
+  readonly #free: number;
+
+  constructor(free: number) {
+    super(systemClock);
+    this.#free = free;
+  }
+
+  override take(): Promise<void> {
+    this.taken += 1;
+    return this.taken <= this.#free ? Promise.resolve() : this.#released;
+  }
+
+  release(): void {
+    this.#release();
+  }
+}
+
+/** Direct, and asked for. */
+async function openings(door: Door): Promise<RawClient[]> {
+  const [direct, requested] = [await rawClient(door), await rawClient(door)];
+  await requested.send(SSL_REQUEST);
+  await requested.read(1);
+  return [direct, requested];
+}
+
+async function read(door: Door, at: number, bytes: number): Promise<void> {
+  await until(() => (door.sockets[at]?.bytesRead ?? 0) >= bytes);
+  // what was read is dealt with in ticks and microtasks
+  await nextTurn();
+}
+
+describe('a hello', () => {
+  test('is not worked on before it is whole and its turn has come', async () => {
+    // each connection's first byte takes one
+    const turns = new HeldTurns(2);
+    const door = await openDoor({ turns });
+    const hello = await nodeHello(ALPN);
+    const clients = await openings(door);
+    for (const client of clients) await client.send(hello.subarray(0, -1));
+    await read(door, 0, hello.length - 1);
+    await read(door, 1, SSL_REQUEST.length + hello.length - 1);
+    expect(turns.taken).toBe(2);
+    for (const client of clients) await client.send(hello.subarray(-1));
+    await until(() => turns.taken === 4);
+    await nextTurn();
+    expect(door.sockets.map((socket) => socket.bytesWritten)).toEqual([0, 1]);
+    turns.release();
+    for (const client of clients) expect((await client.read(1))[0]).toBe(22);
+  });
+
+  test('with what no client of a database sends is closed without a word, and the log says why', async () => {
+    const door = await openDoor();
+    const hello = (await nodeHello(ALPN)).subarray(RECORD_HEAD);
+    const head = [record(hello.subarray(0, 2)), record(Buffer.alloc(0), 20)];
+    for (const client of await openings(door)) {
+      await client.send(...head, record(hello.subarray(2)));
+      expect(await client.rest()).toEqual(Buffer.alloc(0));
+      expect(await door.next()).toBe(null);
+    }
+    const reasons = door.refusals.map(({ error }) => [error.code, error.message]);
+    expect(reasons).toEqual([
+      ['wire.malformed', 'empty ChangeCipherSpec'],
+      ['wire.malformed', 'empty ChangeCipherSpec'],
+    ]);
+  });
+
+  test('that is none gets the alert of TLS', async () => {
+    const door = await openDoor();
+    const [client] = await openings(door);
+    await client?.send(record(Buffer.of(24, 0, 0, 0)));
+    expect((await client?.rest())?.[0]).toBe(21);
+  });
+});
+
+describe('where the server asks for a second hello', () => {
+  test('a client that sends it is served', async () => {
+    const door = await openDoor();
+    const client = await tlsClient(door, null, RETRIED);
+    await client.send(ADA);
+    expect((await door.session()).startup.user).toBe('ada');
+  });
+
+  /** They are asked, and do not answer. */
+  const silent = async (door: Door): Promise<RawClient[]> => {
+    const hello = await nodeHello(RETRIED);
+    const clients = await Promise.all(Array.from({ length: AT_ONCE }, () => rawClient(door)));
+    for (const client of clients) await client.send(hello);
+    for (const client of clients) expect((await client.read(1))[0]).toBe(22);
+    return clients;
+  };
+
+  test('few may keep it waiting at once, and those who need no second one do not wait for them', async () => {
+    const door = await openDoor();
+    const [first] = await silent(door);
+    const next = await rawClient(door);
+    await next.send(await nodeHello(RETRIED));
+    await read(door, AT_ONCE, 1);
+    await (await tlsClient(door, null, ALPN)).send(ADA);
+    expect((await door.session()).startup.user).toBe('ada');
+    expect(door.sockets[AT_ONCE]?.bytesWritten).toBe(0);
+    first?.socket.destroy();
+    expect((await next.read(1))[0]).toBe(22);
+  });
+
+  test('those who keep it waiting for long are closed', async () => {
+    const clock = heldClock();
+    const door = await openDoor({ clock });
+    const clients = await silent(door);
+    clock.fire();
+    for (const client of clients) {
+      await client.rest();
+      expect(await door.next()).toBe(null);
+    }
+    expect(clock.pending).toBe(0);
+  });
+
+  test('more than a few of one address may not wait', async () => {
+    const { signal } = new AbortController();
+    setMaxListeners(0, signal);
+    const door = await openDoor({ deadline: signal });
+    await silent(door);
+    const hello = await nodeHello(RETRIED);
+    const waiting = await Promise.all(Array.from({ length: 17 }, () => rawClient(door)));
+    for (const client of waiting) await client.send(hello);
+    expect(await door.next()).toBe(null);
+    expect(door.refusals).toMatchObject([
+      { error: { code: 'wire.malformed', message: 'too many TLS handshakes with a second hello' } },
+    ]);
+  });
+});
