@@ -28,6 +28,8 @@ const packages = Object.entries(read('package-lock.json').packages)
   .filter(([path]) => path !== '')
   .map(([path, entry]) => ({ name: path.slice(path.lastIndexOf('node_modules/') + 13), ...entry }));
 
+const production = packages.filter(({ dev }) => !dev);
+
 const problems = packages.flatMap((entry) => [
   ...licenceProblems(entry),
   ...scriptProblems(entry),
@@ -65,27 +67,47 @@ for (const [name, version] of pins) {
 }
 
 if (process.argv[2] === '--licences') console.log(table());
-else if (process.argv[2] === '--sbom') writeFileSync(process.argv[3] ?? 'sbom.json', sbom());
+else if (process.argv[2] === '--sbom')
+  writeFileSync(process.argv[3] ?? 'sbom.json', `${JSON.stringify(sbom(), null, 2)}\n`);
 else report();
 
 function table() {
-  const rows = packages
-    .filter(({ dev }) => !dev)
-    .map(({ name, version, license }) => `| ${name} | ${version} | ${license} |`);
+  const rows = production.map(({ name, version, license }) => `| ${name} | ${version} | ${license} |`);
   return ['| package | version | licence |', '| --- | --- | --- |', ...new Set(rows.sort())].join('\n');
 }
 
+/**
+ * CycloneDX, of what runs in production. npm's own `--omit dev` leaves out, too, what production needs and package.json names for
+ * tests as well.
+ */
 function sbom() {
-  const args = ['sbom', '--sbom-format', 'cyclonedx', '--omit', 'dev', '--package-lock-only'];
-  return execFileSync('npm', args, { cwd: root, maxBuffer: 64 * 1024 * 1024 });
+  const args = ['sbom', '--sbom-format', 'cyclonedx', '--package-lock-only'];
+  const all = JSON.parse(execFileSync('npm', args, { cwd: root, maxBuffer: 64 * 1024 * 1024 }));
+  const used = new Set(production.map(({ name, version }) => `${name}@${version}`));
+  const components = all.components.filter(({ name, version }) => used.has(`${name}@${version}`));
+  const kept = new Set([all.metadata.component['bom-ref'], ...components.map((one) => one['bom-ref'])]);
+  const dependencies = all.dependencies
+    .filter(({ ref }) => kept.has(ref))
+    .map(({ ref, dependsOn }) => ({ ref, dependsOn: dependsOn.filter((one) => kept.has(one)) }));
+  return { ...all, components, dependencies };
+}
+
+/** Each package that runs in production has to be in the bill, with its licence and its hash. */
+function sbomProblems() {
+  const bill = new Map(sbom().components.map((one) => [`${one.name}@${one.version}`, one]));
+  return production.flatMap(({ name, version }) => {
+    const { licenses = [], hashes = [] } = bill.get(`${name}@${version}`) ?? {};
+    if (licenses.length > 0 && hashes.length > 0) return [];
+    return [`${name}@${version}: not in the bill of materials with its licence and hash`];
+  });
 }
 
 function report() {
+  problems.push(...sbomProblems());
   for (const problem of problems) console.error(problem);
-  const used = packages.filter(({ dev }) => !dev).length;
   if (problems.length === 0) {
     console.log(
-      `${packages.length} packages, ${used} of them in production: licences, scripts and sources are as allowed`,
+      `${packages.length} packages, ${production.length} of them in production: licences, scripts and sources are as allowed`,
     );
   }
   process.exitCode = problems.length === 0 ? 0 : 1;
