@@ -96,9 +96,12 @@ describe('patgate user', () => {
       kind: 'service',
       hasPassword: false,
     });
-    expect(await json<Row>(['user', 'add', 'tokenonly', '--no-password'])).toMatchObject({
+    const limited = ['--network', '10.0.0.0/8', '--network', '127.0.0.0/8', '--database', 'sales'];
+    expect(await json<Row>(['user', 'add', 'tokenonly', '--no-password', ...limited])).toMatchObject({
       kind: 'person',
       hasPassword: false,
+      networks: ['10.0.0.0/8', '127.0.0.0/8'],
+      databases: ['sales'],
     });
     const withPassword = await json<Row>(['user', 'set', 'tokenonly', '--password-stdin'], {
       input: PASSWORD,
