@@ -76,7 +76,7 @@ async function run(): Promise<boolean> {
   for (const [n, share] of STAGES.entries()) {
     if (told && held.length > 0) break;
     await stage(tokens, seed * 1000 + n * 200, () => told || isReached(share, startMs));
-    held.push(await atRest(ground, tally));
+    held.push(await atRest(ground, tally, idle));
     console.error(JSON.stringify(held.at(-1)));
   }
   const loadSeconds = Math.round((performance.now() - startMs) / 1000);

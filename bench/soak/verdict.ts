@@ -7,13 +7,17 @@ import type { Tally } from './tally.ts';
 
 /** What is in flight when the clients stop may take so long to be written, closed and given back. */
 const PATIENCE_MS = 60_000;
-/** Connections to the store that come and go. */
-const SPARE = 8;
+/** Connections to the store are kept for a minute when nobody needs them. */
+const STORE_PATIENCE_MS = 90_000;
+/** What may be under way at any time, such as a look at the store's events. */
+const SPARE = 2;
 /** Code that is compiled and caches that fill up; what is kept of each login shows in the number of logins. */
 const SPARE_HEAP_MB = 8;
 /** Twice a cell of the heap would be one more for each login. */
 const SPARE_BYTES_PER_LOGIN = 16;
 const SPARE_RESIDENT_MB = 96;
+
+const COUNTED = ['files', 'sockets', 'timers'] as const;
 
 const GATEWAY_SESSIONS = `select count(*) from pg_stat_activity
   where backend_type = 'client backend' and pid <> pg_backend_pid()`;
@@ -23,8 +27,8 @@ const LOGINS = `select count(*) from patgate.audit where action = 'login' and ou
 const CLOSES = `select count(*) from patgate.audit where action = 'session.close'`;
 const LISTED = 'select count(*) from patgate.live_sessions';
 
-/** Waits until nobody is there any more. @returns what the gateway still holds */
-export async function atRest(ground: SoakGround, tally: Tally): Promise<Holdings> {
+/** Waits until nobody is there any more. @param idle before anybody was @returns what the gateway still holds */
+export async function atRest(ground: SoakGround, tally: Tally, idle: Holdings): Promise<Holdings> {
   await settled('sessions are left', tally, async () => (await liveSessions(ground)) === 0);
   await settled(
     'engine sessions are left',
@@ -41,7 +45,13 @@ export async function atRest(ground: SoakGround, tally: Tally): Promise<Holdings
   });
   // Connections to the store that broke are opened again when they are wanted; the log lines of the last fault are written.
   await delay(2000);
-  return holdings(ground, tally.logins);
+  const deadline = performance.now() + STORE_PATIENCE_MS;
+  for (;;) {
+    const held = await holdings(ground, tally.logins);
+    if (COUNTED.every((what) => held[what] <= idle[what] + SPARE) || performance.now() > deadline)
+      return held;
+    await delay(1000);
+  }
 }
 
 /** Says of the audit what is not right with it. */
@@ -64,7 +74,7 @@ export async function judgeAudit(ground: SoakGround, tally: Tally): Promise<{ ro
 export function judgeHoldings(idle: Holdings, held: readonly Holdings[], tally: Tally): void {
   const [first, last] = [held[0], held.at(-1)];
   if (first === undefined || last === undefined) return;
-  for (const what of ['files', 'sockets', 'timers'] as const) {
+  for (const what of COUNTED) {
     if (last[what] > idle[what] + SPARE) tally.violated(`${what}: ${idle[what]} before, ${last[what]} after`);
   }
   const perLoginMb = ((last.logins - first.logins) * SPARE_BYTES_PER_LOGIN) / 2 ** 20;
