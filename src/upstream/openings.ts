@@ -19,7 +19,7 @@ interface Waiting {
 }
 
 /**
- * The sessions that are being opened, by key. A login that finds none to re-use opens one at once while few do; otherwise it waits
+ * The sessions that logins have opened for them, by key. A login that finds none to re-use opens one at once while few do; otherwise it waits
  * for a turn, or for a session that is given back meanwhile. A storm of short logins is thus served by the sessions that are there,
  * instead of costing the engine a process for each.
  */
@@ -56,11 +56,11 @@ export class Openings {
     if (ofKey.running === 0) this.#ofKey.delete(key);
   }
 
-  /** @param take gives a session of that key, if there still is one; called only when somebody waits for one */
-  handOn(key: string, take: () => Physical | null): void {
+  /** @returns whether somebody waited for a session of that key, and has it now */
+  handOn(key: string, physical: Physical): boolean {
     const [next] = this.#ofKey.get(key)?.waiting ?? [];
-    const physical = next === undefined ? null : take();
-    if (physical !== null) next?.settle(physical);
+    next?.settle(physical);
+    return next !== undefined;
   }
 
   #wait(ofKey: OfKey, signal: AbortSignal): Promise<Physical | null> {

@@ -248,12 +248,9 @@ class EngineSide implements Upstream {
   }
 
   #keep(key: string, physical: Physical): void {
-    if (this.#outlived(physical)) {
-      void this.#discard(physical);
-      return;
-    }
-    this.#pool.put(key, physical);
-    this.#openings.handOn(key, () => this.#pool.take(key)?.physical ?? null);
+    if (this.#outlived(physical)) void this.#discard(physical);
+    else if (physical.transport.closed || !this.#openings.handOn(key, physical))
+      this.#pool.put(key, physical);
   }
 
   async #openSpare(key: string, { request, uid }: Physical): Promise<void> {
