@@ -19,7 +19,7 @@ import type { PendingPlace } from '../session/pending.ts';
 import { SessionRegistry } from '../session/registry.ts';
 import { runSession, type RunningSession, type SessionDeps } from '../session/run.ts';
 import { Supervisor } from '../session/supervisor.ts';
-import { RetriedHandshakes } from '../session/tls-hello.ts';
+import { BoundedHandshakes } from '../session/tls-hello.ts';
 import { Turns } from '../session/turns.ts';
 import { createTransports, type Transports } from '../session/transports.ts';
 import { loadServerTls, type ServerTls } from '../tls/server-tls.ts';
@@ -188,7 +188,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   const common = { credentials, hasher, method, tokenUsers, throttle, clock, grace };
   const loginDeps = { ...common, ...oauthOf(settings, clock) };
   const turns = new Turns(clock);
-  const retriedHandshakes = new RetriedHandshakes(clock);
+  const boundedHandshakes = new BoundedHandshakes(clock);
   const isProxy = inNetworks(() => settings.current.listen.proxyProtocolFrom);
   return {
     admit: (socket, deadline, onClient) => {
@@ -201,7 +201,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
         deadline: deadline.signal,
         makeTransport: parts.transports,
         turns,
-        retriedHandshakes,
+        boundedHandshakes,
         clock,
         log,
         onClient,

@@ -9,7 +9,7 @@ import type { MessageReader } from '../wire/message-reader.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import type { Transport } from '../wire/transport.ts';
 import type { Peer } from './peer.ts';
-import type { RetriedHandshakes } from './tls-hello.ts';
+import type { BoundedHandshakes } from './tls-hello.ts';
 import type { Turns } from './turns.ts';
 
 /** What the handshake settled that login and audit want to know. */
@@ -74,7 +74,7 @@ export interface AdmitOptions {
   /** Taken before each step that costs something. */
   readonly turns: Turns;
   /** Those of everyone. */
-  readonly retriedHandshakes: RetriedHandshakes;
+  readonly boundedHandshakes: BoundedHandshakes;
   readonly clock: Clock;
   readonly log: Log;
   /** Called with the client's address when a PROXY header has told it. */

@@ -100,11 +100,11 @@ async function openOverTls(
   identity: TlsIdentity,
   how: 'direct' | 'requested',
 ): Promise<Admitted | CancelAsked> {
-  const { retried } = await awaitHello(attempt.opening, identity.groups);
+  const { costsLater } = await awaitHello(attempt.opening, identity.groups);
   const handshake = (): Promise<TLSSocket> => shakeHands(attempt, identity);
-  const { retriedHandshakes } = attempt.options;
-  const encrypted = await (retried
-    ? retriedHandshakes.run(attempt.peer.address, handshake, () => attempt.opening.destroy())
+  const { boundedHandshakes } = attempt.options;
+  const encrypted = await (costsLater
+    ? boundedHandshakes.run(attempt.peer.address, handshake, () => attempt.opening.destroy())
     : handshake());
   const transport = attempt.encrypt(encrypted);
   // ALPN keeps a client that was lured here from another protocol's server from going on; src/backend/libpq/be-secure-openssl.c

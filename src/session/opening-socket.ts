@@ -36,17 +36,32 @@ export class OpeningSocket {
 
   /** @throws SilentClose when the client closes before that many bytes came */
   async read(count: number): Promise<Buffer> {
-    for (;;) {
-      const bytes = this.#socket.read(count) as Buffer | null;
-      if (bytes?.length === count) return bytes;
-      if (bytes !== null || this.#socket.readableEnded || this.#socket.destroyed) {
-        throw new SilentClose(null);
-      }
-      await new Promise<void>((resolve) => {
-        this.#wake = resolve;
-      });
-      this.#wake = null;
+    if (this.#socket.readableLength >= count) return this.#take(count);
+    // Copied as they come: the stream would keep an object of half a kilobyte for each segment, be it one byte.
+    const bytes = Buffer.allocUnsafe(count);
+    for (let filled = 0; filled < count;) {
+      const arrived = Math.min(count - filled, this.#socket.readableLength);
+      if (arrived > 0) filled += this.#take(arrived).copy(bytes, filled);
+      else await this.#change();
     }
+    return bytes;
+  }
+
+  #take(count: number): Buffer {
+    const bytes = this.#socket.read(count) as Buffer | null;
+    if (bytes?.length !== count) throw new SilentClose(null);
+    return bytes;
+  }
+
+  /** Waits until something happens. @throws SilentClose when nothing can any more */
+  async #change(): Promise<void> {
+    // has the stream go on reading, or say that it has ended
+    this.#socket.read(0);
+    if (this.#socket.readableEnded || this.#socket.destroyed) throw new SilentClose(null);
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve;
+    });
+    this.#wake = null;
   }
 
   /** Puts bytes back in front of those that were not read. */

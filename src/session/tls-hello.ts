@@ -1,14 +1,16 @@
 import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import { FairQueue } from '../core/fair-queue.ts';
+import { FairQueue, type FairQueueOptions } from '../core/fair-queue.ts';
 import { decodeClientHello } from '../tls/client-hello.ts';
 import { clientMalformed } from '../wire/malformed.ts';
 import { SilentClose, type OpeningSocket } from './opening-socket.ts';
 
 /** What is known of a handshake before it costs anything. */
 export interface Hello {
-  /** The server will have the client send a second hello, and do its work when that is whole. */
-  readonly retried: boolean;
+  /**
+   * More is to be computed when the client sends something else: a second hello that it is asked for, or its key in TLS 1.2.
+   */
+  readonly costsLater: boolean;
 }
 
 /**
@@ -31,27 +33,29 @@ export async function awaitHello(opening: OpeningSocket, groups: readonly number
       case 'hello':
       case 'other': // OpenSSL has the alert for it
         opening.unread(bytes);
-        return { retried: hello.kind === 'hello' && hello.retried };
+        return { costsLater: hello.kind === 'hello' && (hello.retried || !hello.tls13) };
       default:
         return hello satisfies never;
     }
   }
 }
 
-/** Each client library offers a key for a group that we accept: this is for what nobody has met yet. */
-const AT_ONCE = { running: 4, waiting: 256, waitingPerLane: 16 };
-const TIMEOUT_MS = 5000;
+/** At worst, so many keys of the costliest group are computed in one round of the event loop. */
+const LIMITS: FairQueueOptions = { running: 16, waiting: 1000, waitingPerLane: 250 };
+const TIMEOUT_MS = 3000;
 
 /**
- * The handshakes in which a second hello is asked for. It may become whole at any time, so what bounds their cost is that few of
- * them are under way at once.
+ * The handshakes that cost something after their turn. When, is up to the client, which may have many do so together: what bounds
+ * that is how many are under way at once.
  */
-export class RetriedHandshakes {
-  readonly #queue = new FairQueue(AT_ONCE);
+export class BoundedHandshakes {
+  readonly #queue: FairQueue;
   readonly #clock: Clock;
 
-  constructor(clock: Clock) {
+  /** @param limits lanes are addresses, or /64 */
+  constructor(clock: Clock, limits: FairQueueOptions = LIMITS) {
     this.#clock = clock;
+    this.#queue = new FairQueue(limits);
   }
 
   /**
@@ -68,8 +72,7 @@ export class RetriedHandshakes {
         timer.cancel();
       }
     });
-    if (result === null)
-      throw new SilentClose(clientMalformed('too many TLS handshakes with a second hello'));
+    if (result === null) throw new SilentClose(clientMalformed('too many TLS handshakes are under way'));
     return result;
   }
 }

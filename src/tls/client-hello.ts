@@ -1,4 +1,4 @@
-import { needsRetry } from './hello-retry.ts';
+import { needsRetry, offersTls13 } from './hello-retry.ts';
 
 /** What the first bytes of a client that speaks TLS are, so far. */
 export type ClientHello =
@@ -6,9 +6,10 @@ export type ClientHello =
   | { readonly kind: 'more'; readonly needed: number }
   /**
    * A server has what it answers to, which costs it an operation with its private key; with `retried`, it answers with a
-   * HelloRetryRequest first, and does that as soon as the second hello is whole. `length` is that of all records so far.
+   * HelloRetryRequest first, and does that as soon as the second hello is whole. `length` is that of all records so far. With
+   * TLS 1.2, which is what is left without `tls13`, it has more to compute when the client's key comes.
    */
-  | { readonly kind: 'hello'; readonly length: number; readonly retried: boolean }
+  | { readonly kind: 'hello'; readonly length: number; readonly retried: boolean; readonly tls13: boolean }
   /** No ClientHello: OpenSSL ends the handshake with an alert, or without a word, whatever follows. */
   | { readonly kind: 'other' }
   /**
@@ -29,8 +30,8 @@ const CLIENT_HELLO = 1;
 const MAX_HELLO_LENGTH = 16_384;
 /** CLIENT_HELLO_MAX_LENGTH of ssl/statem/statem_local.h */
 const OPENSSL_MAX_HELLO_LENGTH = 131_396;
-/** Clients send one or two. OpenSSL takes any number of records that hold something, and 32 in a row that do not. */
-const MAX_RECORDS = 32;
+/** Clients send one or two; OpenSSL takes any number. */
+const MAX_RECORDS = 8;
 
 /**
  * Follows a client's first bytes up to the end of its ClientHello. What OpenSSL takes for one, be it odd, is taken for one
@@ -53,7 +54,7 @@ const OTHER: ClientHello = { kind: 'other' };
 const refused = (reason: string): ClientHello => ({ kind: 'refused', reason });
 
 function followRecords(bytes: Buffer, groups: readonly number[]): ClientHello {
-  let message = Buffer.alloc(0);
+  const parts: Buffer[] = [];
   let at = 0;
   for (let count = 0; count < MAX_RECORDS; count += 1) {
     const start = at + RECORD_HEAD_LENGTH;
@@ -63,13 +64,17 @@ function followRecords(bytes: Buffer, groups: readonly number[]): ClientHello {
     const verdict = judge(head);
     if (verdict !== null) return verdict;
     if (bytes.length < end) return { kind: 'more', needed: end };
-    message = Buffer.concat([message, bytes.subarray(start, end)]);
-    const hello = helloIn(message);
-    if (Buffer.isBuffer(hello)) return { kind: 'hello', length: end, retried: needsRetry(hello, groups) };
+    parts.push(bytes.subarray(start, end));
+    const hello = helloIn(parts);
+    if (Buffer.isBuffer(hello)) return { kind: 'hello', length: end, ...understood(hello, groups) };
     if (hello !== null) return hello;
     at = end;
   }
   return refused(`ClientHello in more than ${MAX_RECORDS} records`);
+}
+
+function understood(hello: Buffer, groups: readonly number[]): { retried: boolean; tls13: boolean } {
+  return { retried: needsRetry(hello, groups), tls13: offersTls13(hello) };
 }
 
 function recordHead(bytes: Buffer): RecordHead {
@@ -77,14 +82,16 @@ function recordHead(bytes: Buffer): RecordHead {
 }
 
 /** @returns the body of the hello once it is whole, null before */
-function helloIn(message: Buffer): Buffer | ClientHello | null {
-  if (message.length > 0 && message.readUInt8(0) !== CLIENT_HELLO) return OTHER;
-  if (message.length < MESSAGE_HEAD_LENGTH) return null;
-  const length = message.readUIntBE(1, 3);
+function helloIn(parts: readonly Buffer[]): Buffer | ClientHello | null {
+  const head = Buffer.concat(parts.map((part) => part.subarray(0, MESSAGE_HEAD_LENGTH)));
+  if (head.length > 0 && head.readUInt8(0) !== CLIENT_HELLO) return OTHER;
+  if (head.length < MESSAGE_HEAD_LENGTH) return null;
+  const length = head.readUIntBE(1, 3);
   if (length > OPENSSL_MAX_HELLO_LENGTH) return OTHER;
   if (length > MAX_HELLO_LENGTH) return refused(`ClientHello of ${length} bytes`);
   const end = MESSAGE_HEAD_LENGTH + length;
-  return message.length < end ? null : message.subarray(MESSAGE_HEAD_LENGTH, end);
+  const here = parts.reduce((sum, part) => sum + part.length, 0);
+  return here < end ? null : Buffer.concat(parts).subarray(MESSAGE_HEAD_LENGTH, end);
 }
 
 /** Before a version is agreed upon, OpenSSL ends the handshake at all but handshake records of any version 3. */
@@ -108,5 +115,7 @@ function decodeVersion2(bytes: Buffer): ClientHello {
   const length = VERSION_2_HEAD_LENGTH + (bytes.readUInt16BE(0) & 0x7fff);
   if (length > VERSION_2_HEAD_LENGTH + MAX_HELLO_LENGTH) return OTHER;
   if (length < RECORD_HEAD_LENGTH) return OTHER;
-  return bytes.length < length ? { kind: 'more', needed: length } : { kind: 'hello', length, retried: false };
+  return bytes.length < length
+    ? { kind: 'more', needed: length }
+    : { kind: 'hello', length, retried: false, tls13: false };
 }

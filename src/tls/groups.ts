@@ -8,14 +8,15 @@ export interface KeyGroup {
   readonly id: number;
 }
 
-/** The best first. Finite fields are left out: they cost the server much more than the client. */
+/**
+ * The best first. Finite fields, X448 and P-521 are left out: they cost the server many times what these do, and every client has one of
+ * these. P-384 costs seven times P-256, but some are allowed nothing less.
+ */
 const GROUPS: readonly KeyGroup[] = [
   { name: 'X25519MLKEM768', id: 0x11ec },
   { name: 'X25519', id: 0x1d },
   { name: 'P-256', id: 0x17 },
-  { name: 'X448', id: 0x1e },
   { name: 'P-384', id: 0x18 },
-  { name: 'P-521', id: 0x19 },
 ];
 
 /** Those that Node's OpenSSL knows: X25519MLKEM768 since OpenSSL 3.5, and in FIPS mode not all. */

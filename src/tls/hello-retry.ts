@@ -14,14 +14,23 @@ export function needsRetry(hello: Buffer, groups: readonly number[]): boolean {
   const extensions = extensionsOf(hello);
   const keyShare = extensions.get(EXTENSION.keyShare);
   if (keyShare === undefined) return false;
-  const versions = numbers(new Fields(extensions.get(EXTENSION.supportedVersions) ?? NONE).vector(1));
-  if (!versions.includes(TLS_1_3)) return false;
+  if (!namesTls13(extensions)) return false;
   const supported = numbers(new Fields(extensions.get(EXTENSION.supportedGroups) ?? NONE).vector(2));
   const ours = (group: number): boolean => groups.includes(group);
   return supported.some(ours) && !sharedGroups(keyShare).some(ours);
 }
 
+/** Whether a server that speaks TLS 1.3 would, to this client. @param hello as for `needsRetry` */
+export function offersTls13(hello: Buffer): boolean {
+  return namesTls13(extensionsOf(hello));
+}
+
 const NONE = Buffer.alloc(0);
+
+function namesTls13(extensions: ReadonlyMap<number, Buffer>): boolean {
+  const versions = new Fields(extensions.get(EXTENSION.supportedVersions) ?? NONE).vector(1);
+  return numbers(versions).includes(TLS_1_3);
+}
 
 function extensionsOf(hello: Buffer): ReadonlyMap<number, Buffer> {
   const fields = new Fields(hello);

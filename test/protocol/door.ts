@@ -13,7 +13,7 @@ import {
   type CancelAsked,
   type Refusal,
 } from '../../src/session/admit.ts';
-import { RetriedHandshakes } from '../../src/session/tls-hello.ts';
+import { BoundedHandshakes } from '../../src/session/tls-hello.ts';
 import { Turns } from '../../src/session/turns.ts';
 import { createTransports } from '../../src/session/transports.ts';
 import { developmentTls, type DevelopmentTls } from '../../src/tls/development.ts';
@@ -61,7 +61,7 @@ export async function openDoor(overrides: DoorOptions = {}): Promise<Door> {
       isProxy: (address: string) => addressIn(address, overrides.trusted ?? []),
     },
     turns: new Turns(systemClock),
-    retriedHandshakes: new RetriedHandshakes(overrides.clock ?? systemClock),
+    boundedHandshakes: new BoundedHandshakes(overrides.clock ?? systemClock),
     onRefused: (refusal: Refusal) => void refusals.push(refusal),
     ...overrides,
   } satisfies AdmitOptions;

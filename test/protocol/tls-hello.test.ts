@@ -1,19 +1,23 @@
-import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import type { ConnectionOptions } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { systemClock } from '../../src/core/clock.ts';
+import { BoundedHandshakes } from '../../src/session/tls-hello.ts';
 import { Turns } from '../../src/session/turns.ts';
 import { nodeHello } from '../support/tls-answers.ts';
 import { record } from '../support/tls-hellos.ts';
-import { heldClock, openDoor, until, type Door } from './door.ts';
+import { heldClock, openDoor, until, type Door, type DoorOptions } from './door.ts';
 import { ADA, SSL_REQUEST } from './packets.ts';
 import { rawClient, tlsClient, type RawClient } from './raw-client.ts';
 
 const ALPN = { ALPNProtocols: ['postgresql'] };
 /** The server takes no key of a finite field, and asks for another hello. */
-const RETRIED = { ...ALPN, ecdhCurve: 'ffdhe2048:X25519' };
+const RETRIED: ConnectionOptions = { ...ALPN, ecdhCurve: 'ffdhe2048:X25519' };
+/** Here the client's key is sent when the server's is known. */
+const TLS12: ConnectionOptions = { ...ALPN, maxVersion: 'TLSv1.2' };
 const RECORD_HEAD = 5;
 const AT_ONCE = 4;
+const FEW = { running: AT_ONCE, waiting: 10, waitingPerLane: 3 };
 
 /** Turns that are given when the test says so. */
 class HeldTurns extends Turns {
@@ -89,6 +93,19 @@ describe('a hello', () => {
     ]);
   });
 
+  test('that comes byte by byte is not kept as so many pieces', async () => {
+    const door = await openDoor();
+    const client = await rawClient(door);
+    const hello = await nodeHello(ALPN);
+    for (let at = 0; at < hello.length - 1; at += 1) {
+      await client.send(hello.subarray(at, at + 1));
+      await read(door, 0, at + 1);
+    }
+    expect(door.sockets[0]?.readableLength).toBe(0);
+    await client.send(hello.subarray(-1));
+    expect((await client.read(1))[0]).toBe(22);
+  });
+
   test('that is none gets the alert of TLS', async () => {
     const door = await openDoor();
     const [client] = await openings(door);
@@ -97,28 +114,36 @@ describe('a hello', () => {
   });
 });
 
-describe('where the server asks for a second hello', () => {
+describe.each([
+  ['where the server asks for a second hello', RETRIED],
+  ['where the client’s key comes behind its hello', TLS12],
+])('%s', (_name, options) => {
   test('a client that sends it is served', async () => {
     const door = await openDoor();
-    const client = await tlsClient(door, null, RETRIED);
+    const client = await tlsClient(door, null, options);
     await client.send(ADA);
     expect((await door.session()).startup.user).toBe('ada');
   });
 
   /** They are asked, and do not answer. */
   const silent = async (door: Door): Promise<RawClient[]> => {
-    const hello = await nodeHello(RETRIED);
+    const hello = await nodeHello(options);
     const clients = await Promise.all(Array.from({ length: AT_ONCE }, () => rawClient(door)));
     for (const client of clients) await client.send(hello);
     for (const client of clients) expect((await client.read(1))[0]).toBe(22);
     return clients;
   };
 
-  test('few may keep it waiting at once, and those who need no second one do not wait for them', async () => {
-    const door = await openDoor();
+  const openFew = (rest: DoorOptions = {}): Promise<Door> => {
+    const clock = rest.clock ?? systemClock;
+    return openDoor({ boundedHandshakes: new BoundedHandshakes(clock, FEW), ...rest });
+  };
+
+  test('few may keep it waiting at once, and those who are done with their hello do not wait for them', async () => {
+    const door = await openFew();
     const [first] = await silent(door);
     const next = await rawClient(door);
-    await next.send(await nodeHello(RETRIED));
+    await next.send(await nodeHello(options));
     await read(door, AT_ONCE, 1);
     await (await tlsClient(door, null, ALPN)).send(ADA);
     expect((await door.session()).startup.user).toBe('ada');
@@ -129,7 +154,7 @@ describe('where the server asks for a second hello', () => {
 
   test('those who keep it waiting for long are closed', async () => {
     const clock = heldClock();
-    const door = await openDoor({ clock });
+    const door = await openFew({ clock });
     const clients = await silent(door);
     clock.fire();
     for (const client of clients) {
@@ -140,16 +165,14 @@ describe('where the server asks for a second hello', () => {
   });
 
   test('more than a few of one address may not wait', async () => {
-    const { signal } = new AbortController();
-    setMaxListeners(0, signal);
-    const door = await openDoor({ deadline: signal });
+    const door = await openFew();
     await silent(door);
-    const hello = await nodeHello(RETRIED);
-    const waiting = await Promise.all(Array.from({ length: 17 }, () => rawClient(door)));
+    const hello = await nodeHello(options);
+    const waiting = await Promise.all(Array.from({ length: FEW.waitingPerLane + 1 }, () => rawClient(door)));
     for (const client of waiting) await client.send(hello);
     expect(await door.next()).toBe(null);
     expect(door.refusals).toMatchObject([
-      { error: { code: 'wire.malformed', message: 'too many TLS handshakes with a second hello' } },
+      { error: { code: 'wire.malformed', message: 'too many TLS handshakes are under way' } },
     ]);
   });
 });

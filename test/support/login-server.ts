@@ -10,7 +10,7 @@ import { login } from '../../src/login/login.ts';
 import { DEFAULT_THROTTLE, Throttle } from '../../src/login/throttle.ts';
 import type { LoginDeps, LoginOutcome } from '../../src/login/types.ts';
 import { admit, type AdmitOptions, type Admitted } from '../../src/session/admit.ts';
-import { RetriedHandshakes } from '../../src/session/tls-hello.ts';
+import { BoundedHandshakes } from '../../src/session/tls-hello.ts';
 import { Turns } from '../../src/session/turns.ts';
 import { createTransports } from '../../src/session/transports.ts';
 import { developmentTls } from '../../src/tls/development.ts';
@@ -84,7 +84,7 @@ function admitOptions(tls: ServerTls): AdmitOptions {
     deadline: new AbortController().signal,
     makeTransport: createTransports(),
     turns: new Turns(systemClock),
-    retriedHandshakes: new RetriedHandshakes(systemClock),
+    boundedHandshakes: new BoundedHandshakes(systemClock),
     clock: systemClock,
     log: silentLog,
   };

@@ -93,7 +93,7 @@ describe('what clients send', () => {
   test('is taken whole, at no byte before', async () => {
     for (const { name, bytes, retried } of await clientHellos(identity)) {
       const behind = Buffer.concat([bytes, Buffer.from('behind')]);
-      expect(readStepwise(behind), name).toEqual({ kind: 'hello', length: bytes.length, retried });
+      expect(readStepwise(behind), name).toMatchObject({ kind: 'hello', length: bytes.length, retried });
       expectWholeOnly(bytes);
       const answer: TlsAnswer = retried ? 'HelloRetryRequest' : 'ServerHello';
       expect(await opensslAnswers(identity.context, bytes), name).toEqual([answer]);
@@ -111,7 +111,7 @@ describe('hellos, however odd, that OpenSSL answers', () => {
     ['a record of version 3.255', () => record(hello, 22, 0x03ff)],
     ['an empty record before', () => Buffer.concat([record(EMPTY), record(hello)])],
     ['the head in two records', () => split(hello, 3)],
-    ['in records of one byte, up to a limit', () => split(hello, ...new Array<number>(31).fill(1))],
+    ['in records of one byte at first, up to a limit', () => split(hello, ...new Array<number>(7).fill(1))],
     ['an empty record within', () => split(hello, 50, 0, 50)],
     [
       'records of several versions',
@@ -140,7 +140,7 @@ describe('hellos, however odd, that OpenSSL answers', () => {
     ['as long as is taken', () => split(padded(16_388), 16_000)],
   ])('%s', async (_name, make) => {
     const bytes = make();
-    expect(readStepwise(Buffer.concat([bytes, record(hello)]))).toEqual({
+    expect(readStepwise(Buffer.concat([bytes, record(hello)]))).toMatchObject({
       kind: 'hello',
       length: bytes.length,
       retried: false,
@@ -167,7 +167,7 @@ describe('hellos that a server asks to send again', () => {
     ],
   ])('%s', async (_name, make) => {
     const bytes = make();
-    expect(readStepwise(bytes)).toEqual({ kind: 'hello', length: bytes.length, retried: true });
+    expect(readStepwise(bytes)).toMatchObject({ kind: 'hello', length: bytes.length, retried: true });
     expect(await opensslAnswers(identity.context, bytes)).toEqual(['HelloRetryRequest']);
   });
 });
@@ -194,7 +194,7 @@ describe('whole hellos that OpenSSL refuses', () => {
     ['SSL 2.0', () => version2Hello(0x0002, [0xc02b]), 'alert 70'],
   ])('%s', async (_name, make, alert) => {
     const bytes = make();
-    expect(readStepwise(bytes)).toEqual({ kind: 'hello', length: bytes.length, retried: false });
+    expect(readStepwise(bytes)).toMatchObject({ kind: 'hello', length: bytes.length, retried: false });
     expect(await opensslAnswers(identity.context, bytes)).toEqual([alert]);
   });
 });
@@ -262,10 +262,10 @@ describe('what OpenSSL answers and no client sends', () => {
     ],
     [
       'many empty records',
-      () => Buffer.concat([...new Array<Buffer>(32).fill(record(EMPTY)), record(hello)]),
-      'more than 32 records',
+      () => Buffer.concat([...new Array<Buffer>(8).fill(record(EMPTY)), record(hello)]),
+      'more than 8 records',
     ],
-    ['many records', () => split(hello, ...new Array<number>(32).fill(1)), 'more than 32 records'],
+    ['many records', () => split(hello, ...new Array<number>(8).fill(1)), 'more than 8 records'],
     ['a long hello', () => split(padded(16_389), 16_384), 'ClientHello of 16385 bytes'],
   ])('%s', async (_name, make, reason) => {
     const bytes = make();
