@@ -23,6 +23,8 @@ const RANKS: Readonly<Record<Room, number>> = { enough: 0, scarce: 1, none: 2 };
 interface Connection {
   readonly place: PendingPlace;
   readonly ended: () => void;
+  /** Closes what this process still has of it; null when the worker has it for certain. */
+  drop: (() => void) | null;
 }
 
 /** A worker as its parent sees it. */
@@ -58,7 +60,7 @@ export class Worker {
       news: {
         guess: ({ ticket, outcome }) => this.#tickets.guessed(ticket, outcome),
         release: (ticket) => this.#tickets.release(ticket),
-        settled: (number) => this.#connections.get(number)?.place.settled(),
+        settled: (number) => this.#settled(number),
         client: ({ number, address }) => this.#connections.get(number)?.place.comesFrom(address),
         closed: (number) => this.#closed(number),
         room: (room) => {
@@ -88,10 +90,10 @@ export class Worker {
   serve(socket: Socket, place: PendingPlace): Promise<void> {
     const number = ++this.#lastConnection;
     return new Promise((ended) => {
-      this.#connections.set(number, { place, ended });
+      this.#connections.set(number, { place, ended, drop: dropping(socket) });
       // It is the worker's now, and so is its end.
       place.whenEvicted(() => this.channel.tell('evict', number));
-      this.channel.tell('connection', number, socket, () => this.#closed(number));
+      this.channel.tell('connection', number, socket, () => this.#lost(number));
     });
   }
 
@@ -115,8 +117,21 @@ export class Worker {
       this.#child.on('error', (error) => resolve(error.message));
     });
     this.#tickets.returnAll();
-    for (const number of [...this.#connections.keys()]) this.#closed(number);
+    for (const number of [...this.#connections.keys()]) this.#lost(number);
     return how;
+  }
+
+  /** On its way to a process that is gone it would stay open, with nobody there. */
+  #lost(number: number): void {
+    this.#connections.get(number)?.drop?.();
+    this.#closed(number);
+  }
+
+  #settled(number: number): void {
+    const connection = this.#connections.get(number);
+    if (connection === undefined) return;
+    connection.place.settled();
+    connection.drop = null;
   }
 
   #closed(number: number): void {
@@ -124,4 +139,13 @@ export class Worker {
     this.#connections.delete(number);
     connection?.ended();
   }
+}
+
+/** Node takes a socket's handle away when it sends it, and closes it once the other end has said that it has it. */
+function dropping(socket: Socket): () => void {
+  const handle = Reflect.get(socket, '_handle') as { close?: () => void } | null;
+  return () => {
+    socket.destroy();
+    handle?.close?.();
+  };
 }
