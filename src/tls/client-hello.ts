@@ -1,4 +1,4 @@
-import { needsRetry, offersTls13 } from './hello-retry.ts';
+import { outcomeOf } from './hello-retry.ts';
 
 /** What the first bytes of a client that speaks TLS are, so far. */
 export type ClientHello =
@@ -66,15 +66,11 @@ function followRecords(bytes: Buffer, groups: readonly number[]): ClientHello {
     if (bytes.length < end) return { kind: 'more', needed: end };
     parts.push(bytes.subarray(start, end));
     const hello = helloIn(parts);
-    if (Buffer.isBuffer(hello)) return { kind: 'hello', length: end, ...understood(hello, groups) };
+    if (Buffer.isBuffer(hello)) return { kind: 'hello', length: end, ...outcomeOf(hello, groups) };
     if (hello !== null) return hello;
     at = end;
   }
   return refused(`ClientHello in more than ${MAX_RECORDS} records`);
-}
-
-function understood(hello: Buffer, groups: readonly number[]): { retried: boolean; tls13: boolean } {
-  return { retried: needsRetry(hello, groups), tls13: offersTls13(hello) };
 }
 
 function recordHead(bytes: Buffer): RecordHead {

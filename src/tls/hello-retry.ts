@@ -4,33 +4,32 @@ const TLS_1_3 = 0x0304;
 /** RFC 8446, section 4.2. */
 const EXTENSION = { supportedGroups: 10, supportedVersions: 43, keyShare: 51 } as const;
 
+/** What a server will do with a hello. */
+export interface HelloOutcome {
+  /** The client offers TLS 1.3, which a server that speaks it takes. */
+  readonly tls13: boolean;
+  /** A TLS 1.3 server answers with a HelloRetryRequest. */
+  readonly retried: boolean;
+}
+
 /**
- * Whether a TLS 1.3 server answers with a HelloRetryRequest: it has a group in common with the client, but the client sent no
- * key share of any. RFC 8446, section 4.1.1. What is malformed is refused by the server, and so never retried.
+ * A hello is retried when there is a group in common with the client, but the client sent no key share of any. RFC 8446, section
+ * 4.1.1. What is malformed is refused by the server, and so never retried.
  * @param hello ClientHello of RFC 8446, section 4.1.2, without the head of a handshake message
  * @param groups that the server accepts, by their numbers; it takes any for which there is a share
  */
-export function needsRetry(hello: Buffer, groups: readonly number[]): boolean {
+export function outcomeOf(hello: Buffer, groups: readonly number[]): HelloOutcome {
   const extensions = extensionsOf(hello);
+  const versions = new Fields(extensions.get(EXTENSION.supportedVersions) ?? NONE).vector(1);
+  const tls13 = numbers(versions).includes(TLS_1_3);
   const keyShare = extensions.get(EXTENSION.keyShare);
-  if (keyShare === undefined) return false;
-  if (!namesTls13(extensions)) return false;
+  if (!tls13 || keyShare === undefined) return { tls13, retried: false };
   const supported = numbers(new Fields(extensions.get(EXTENSION.supportedGroups) ?? NONE).vector(2));
   const ours = (group: number): boolean => groups.includes(group);
-  return supported.some(ours) && !sharedGroups(keyShare).some(ours);
-}
-
-/** Whether a server that speaks TLS 1.3 would, to this client. @param hello as for `needsRetry` */
-export function offersTls13(hello: Buffer): boolean {
-  return namesTls13(extensionsOf(hello));
+  return { tls13, retried: supported.some(ours) && !sharedGroups(keyShare).some(ours) };
 }
 
 const NONE = Buffer.alloc(0);
-
-function namesTls13(extensions: ReadonlyMap<number, Buffer>): boolean {
-  const versions = new Fields(extensions.get(EXTENSION.supportedVersions) ?? NONE).vector(1);
-  return numbers(versions).includes(TLS_1_3);
-}
 
 function extensionsOf(hello: Buffer): ReadonlyMap<number, Buffer> {
   const fields = new Fields(hello);
