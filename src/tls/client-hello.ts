@@ -40,7 +40,7 @@ const MAX_RECORDS = 8;
  */
 export function decodeClientHello(bytes: Buffer, groups: readonly number[]): ClientHello {
   if (bytes.length < RECORD_HEAD_LENGTH) return { kind: 'more', needed: RECORD_HEAD_LENGTH };
-  if (isVersion2(bytes)) return decodeVersion2(bytes);
+  if (isVersion2(bytes)) return refused('ClientHello in the form of SSL 2.0');
   return followRecords(bytes, groups);
 }
 
@@ -100,18 +100,6 @@ function judge({ type, version, length }: RecordHead): ClientHello | null {
 }
 
 /** RFC 5246, appendix E.2: the first record may be one of SSL 2.0, for versions that were not known then. */
-const VERSION_2_HEAD_LENGTH = 2;
-
 function isVersion2(bytes: Buffer): boolean {
   return (bytes.readUInt8(0) & 0x80) !== 0 && bytes.readUInt8(2) === CLIENT_HELLO;
-}
-
-/** It has no extensions, and so neither TLS 1.3 nor a second hello. */
-function decodeVersion2(bytes: Buffer): ClientHello {
-  const length = VERSION_2_HEAD_LENGTH + (bytes.readUInt16BE(0) & 0x7fff);
-  if (length > VERSION_2_HEAD_LENGTH + MAX_HELLO_LENGTH) return OTHER;
-  if (length < RECORD_HEAD_LENGTH) return OTHER;
-  return bytes.length < length
-    ? { kind: 'more', needed: length }
-    : { kind: 'hello', length, retried: false, tls13: false };
 }

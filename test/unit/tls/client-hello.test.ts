@@ -190,8 +190,6 @@ describe('whole hellos that OpenSSL refuses', () => {
     ['an extension twice', () => record(messageFrom(doubled(partsOf(hello)))), 'alert 47'],
     ['nothing in it', () => record(Buffer.of(1, 0, 0, 0)), 'alert 50'],
     ['TLS 1.3, the next message in the same record', () => record(Buffer.concat([hello, CCS])), 'alert 10'],
-    ['SSL 2.0’s form of TLS 1.2', () => version2Hello(0x0303, [0xc02b, 0xc02f, 0x9c]), 'alert 40'],
-    ['SSL 2.0', () => version2Hello(0x0002, [0xc02b]), 'alert 70'],
   ])('%s', async (_name, make, alert) => {
     const bytes = make();
     expect(readStepwise(bytes)).toMatchObject({ kind: 'hello', length: bytes.length, retried: false });
@@ -231,8 +229,6 @@ describe('no hello', () => {
     ['HelloRequest', () => record(Buffer.concat([Buffer.of(0, 0, 0, 0), hello])), 'alert 10'],
     ['ServerHello', () => record(Buffer.of(2)), 'alert 10'],
     ['a hello longer than OpenSSL takes', () => record(Buffer.of(1, 2, 1, 0x45)), 'alert 47'],
-    ['SSL 2.0’s form without content', () => Buffer.of(0x80, 0, 1, 3, 3), 'alert 50'],
-    ['SSL 2.0’s form, too long', () => version2Hello(0x0303, [0xc02b], 16_373), 'alert 22'],
     [
       'SSL 2.0’s form in the second record',
       () => Buffer.concat([record(EMPTY), version2Hello(0x0303, [0xc02b])]),
@@ -274,6 +270,16 @@ describe('what OpenSSL answers and no client sends', () => {
     expect(decode(bytes)).toEqual(expected);
     expect(await opensslAnswers(identity.context, bytes)).toEqual(['ServerHello']);
   });
+});
+
+test.each<[string, () => Buffer]>([
+  ['of TLS 1.2', () => version2Hello(0x0303, [0xc02b, 0xc02f, 0x9c])],
+  ['of its own', () => version2Hello(0x0002, [0xc02b])],
+  ['without content', () => Buffer.of(0x80, 0, 1, 3, 3)],
+  ['that is too long', () => version2Hello(0x0303, [0xc02b], 16_373)],
+])('a hello in the form of SSL 2.0, %s, is refused', (_name, make) => {
+  const expected = { kind: 'refused', reason: 'ClientHello in the form of SSL 2.0' };
+  expect(readStepwise(make())).toEqual(expected);
 });
 
 describe('the second hello', () => {
