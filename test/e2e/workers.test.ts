@@ -4,6 +4,7 @@ import { connect, createServer, type AddressInfo } from 'node:net';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { systemActor } from '../../src/accounts/actor.ts';
+import { isAlive } from '../../src/embedded/process.ts';
 import { sendCancel } from '../support/cancel.ts';
 import { prepareGround, type TestUser } from '../support/gateway.ts';
 import { runPatgate, startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
@@ -152,6 +153,21 @@ describe('two workers', () => {
     for (const client of [...rest, ...more]) await client.end();
     expect(rest.length).toBe(2);
   });
+});
+
+test('workers end, and their sessions, when the process that listens is killed', async () => {
+  const gateway = await startGatewayProcess({ workers: '2' });
+  try {
+    const clients = await openAll(gateway, await gateway.addUser('ada'), 4);
+    await soon(async () => (await spread(gateway)).size).toBe(2);
+    const workers = [...(await spread(gateway)).keys()];
+    const sessionsEnded = Promise.all(clients.map(ended));
+    process.kill(gateway.pid, 'SIGKILL');
+    await sessionsEnded;
+    await soon(() => workers.filter((pid) => isAlive(pid))).toEqual([]);
+  } finally {
+    await gateway.stop();
+  }
 });
 
 describe.each(['1', '2'])('limits, workers = %s', (workers) => {
