@@ -3,11 +3,13 @@ import type { Embedded } from '../embedded/embedded.ts';
 import { embeddedFor } from './embedded-for.ts';
 import { takeInheritedSockets, type InheritedSockets } from './life/inherited-sockets.ts';
 import { openLog, type OpenLog } from './open-log.ts';
+import { listenForReload, type ReloadSignal } from './reload-signal.ts';
 
 export interface Begun {
   readonly opened: OpenLog;
   readonly embedded: Promise<Embedded | null>;
   readonly inherited: InheritedSockets;
+  readonly reloadSignal: ReloadSignal;
 }
 
 /**
@@ -15,11 +17,12 @@ export interface Begun {
  * @throws RequestError config.invalid
  */
 export function begin(config: Config): Begun {
+  const reloadSignal = listenForReload();
   // Before another process is started.
   const inherited = takeInheritedSockets(process.env);
   const opened = openLog(config);
   const embedded = embeddedFor(config, opened.log);
   // Whoever waits for it later is told of a failure; until then nobody is there to hear of it.
   embedded.catch(() => undefined);
-  return { opened, embedded, inherited };
+  return { opened, embedded, inherited, reloadSignal };
 }

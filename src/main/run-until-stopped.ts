@@ -9,6 +9,7 @@ import type { InheritedSockets } from './life/inherited-sockets.ts';
 import { createServiceManager } from './life/service-manager.ts';
 import type { OpenLog } from './open-log.ts';
 import { connectionRecipes } from './recipes.ts';
+import type { ReloadSignal } from './reload-signal.ts';
 import { serve, type Serving } from './serve.ts';
 
 export interface RunOptions {
@@ -17,6 +18,8 @@ export interface RunOptions {
   /** The embedded PostgreSQL, whose start has begun. */
   readonly embedded: Promise<Embedded | null>;
   readonly inherited: InheritedSockets;
+  /** Heard since before the start; what came during it is done once the gateway serves. */
+  readonly reloadSignal: ReloadSignal;
   /** Gets the connection recipes once the gateway is ready. */
   readonly announce: (text: string) => void;
   /** Reads the configuration again, from where it came from. */
@@ -31,7 +34,7 @@ const EXIT_BY_SECOND_SIGNAL = 130;
  * change live.
  */
 export async function runUntilStopped(config: Config, options: RunOptions): Promise<void> {
-  const { opened, embedded, inherited, readyFile } = options;
+  const { opened, embedded, inherited, readyFile, reloadSignal } = options;
   const { log } = opened;
   const stop = stopSignals(log);
   const serving = await serve(config, { readyFile, embedded, inherited, log, logState: opened.state });
@@ -49,17 +52,17 @@ export async function runUntilStopped(config: Config, options: RunOptions): Prom
       manager.ready(status);
     });
   };
-  process.on('SIGHUP', onReload);
   limitHeapGrowth();
   options.announce(connectionRecipes(serving.info));
   manager.ready(status);
+  reloadSignal.deliverTo(onReload);
   manager.watch(() => serving.healthy());
   await stop.asked;
   await reloading;
   manager.stopping('letting statements finish');
   await serving.stop();
   await manager.close();
-  process.off('SIGHUP', onReload);
+  reloadSignal.ignore();
   stop.ignore();
 }
 

@@ -2,12 +2,13 @@ import { once } from 'node:events';
 import { readdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import pg from 'pg';
-import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, inject, test } from 'vitest';
 import { workersOf } from '../support/child.ts';
 import { describeWith } from '../support/clients.ts';
-import type { TestUser } from '../support/gateway.ts';
+import { prepareGround, type TestUser } from '../support/gateway.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
 import { queryOne, withClient } from '../support/query.ts';
+import { startTcpRelay } from '../support/tcp-relay.ts';
 import { makeDirectory } from '../support/temporary.ts';
 import { WireClient } from '../support/wire-client.ts';
 
@@ -81,9 +82,10 @@ describe.each(['1', '2'])('SIGHUP, workers = %s', (workers) => {
 
   test('refuses a bad configuration whole, with a line for each problem', async () => {
     await reload(STARTED_WITH, RELOADED);
-    const log = await reload('nonsense = 1\n[sessions]\nmax_per_user = 1\nmax = "many"\n', REFUSED);
-    const problems = log.filter(({ msg }) => msg === REFUSED).map(({ problem }) => problem);
-    expect(problems).toEqual([
+    const before = gateway.logged().length;
+    await reload('nonsense = 1\n[sessions]\nmax_per_user = 1\nmax = "many"\n', REFUSED);
+    // They may come one by one.
+    await soon(() => lines(gateway, REFUSED, before).map(({ problem }) => problem)).toEqual([
       expect.stringContaining('nonsense') as string,
       expect.stringContaining('sessions.max') as string,
     ]);
@@ -108,6 +110,33 @@ describe.each(['1', '2'])('SIGHUP, workers = %s', (workers) => {
     expect((await session.query('SELECT 1 AS one')).rows).toEqual([{ one: 1 }]);
   });
 });
+
+test.each(['1', '2'])(
+  'SIGHUP during the start is done once the gateway serves, workers = %s',
+  async (workers) => {
+    const file = path.join(await makeDirectory(), 'patgate.toml');
+    writeFileSync(file, STARTED_WITH);
+    const way = await startTcpRelay({ host: '127.0.0.1', port: inject('cluster').port });
+    const ground = await prepareGround({ config: file, workers }, { store: (url) => way.through(url) });
+    // The start waits for the store, and the store for the test.
+    way.silence();
+    const gateway = await startGatewayProcess({}, ground, [], async (child) => {
+      await soon(() => way.open).toBeGreaterThan(0);
+      writeFileSync(file, '[sessions]\nmax_per_user = 2\n');
+      child.kill('SIGHUP');
+      way.speak();
+    });
+    try {
+      await soon(() => lines(gateway, RELOADED)).toEqual([
+        expect.objectContaining({ changed: ['sessions.max_per_user'] }),
+      ]);
+    } finally {
+      await gateway.stop();
+      await ground.drop();
+      await way.close();
+    }
+  },
+);
 
 describe('SIGTERM', () => {
   let gateway: GatewayProcess;

@@ -33,11 +33,13 @@ export interface CommandResult {
 /**
  * A gateway from dist/, in a process of its own; several can stand on one ground.
  * @param wrap a program, with arguments, that runs it under other circumstances, and becomes it: `prlimit --nofile=256`
+ * @param meanwhile something that happens during the start
  */
 export async function startGatewayProcess(
   settings: GatewaySettings = {},
   ground?: GatewayGround,
   wrap: readonly string[] = [],
+  meanwhile: (child: ChildProcess) => Promise<void> = nothing,
 ): Promise<GatewayProcess> {
   const own = ground ?? (await prepareGround(settings));
   const readyFile = path.join(own.dataDir, `ready-${performance.now()}.json`);
@@ -50,6 +52,7 @@ export async function startGatewayProcess(
     return exited;
   };
   try {
+    await meanwhile(child);
     const info = await readiness(child, readyFile, output);
     const described = describeGateway(ground === undefined ? own : { ...own, drop: nothing }, info, {
       logged: () => parseLines(output.stderr),
