@@ -3,13 +3,20 @@ import { RequestError } from '../core/errors.ts';
 import type { StoreTransaction } from '../store/store.ts';
 import type { Limits } from './limits.ts';
 
+/** The token by which an actor came. */
+export interface Parent extends Limits {
+  readonly tid: string;
+  /** Its role is another than its owner's: an administrator's decision. */
+  readonly roleGranted: boolean;
+}
+
 /**
  * The token by which the actor came, held still until the transaction ends: if it is being revoked at this moment, either
  * this request is done before, or it fails.
- * @returns its limits; null when the actor came without a token
+ * @returns null when the actor came without a token
  * @throws RequestError request.forbidden, when it does not live any more
  */
-export async function lockParent(trx: StoreTransaction, actor: Actor, now: Date): Promise<Limits | null> {
+export async function lockParent(trx: StoreTransaction, actor: Actor, now: Date): Promise<Parent | null> {
   if (actor.tid === null) return null;
   const token = await trx
     .selectFrom('tokens')
@@ -18,6 +25,7 @@ export async function lockParent(trx: StoreTransaction, actor: Actor, now: Date)
       'retires_at',
       'expires_at',
       'role',
+      'role_granted',
       'databases',
       'networks',
       'max_sessions',
@@ -34,7 +42,9 @@ export async function lockParent(trx: StoreTransaction, actor: Actor, now: Date)
     );
   }
   return {
+    tid: actor.tid,
     role: token.role,
+    roleGranted: token.role_granted,
     databases: token.databases,
     networks: token.networks,
     maxSessions: token.max_sessions,

@@ -8,7 +8,7 @@ import { maySee, noSuchToken, readView, tidOf } from './find.ts';
 import { idempotencyKey, repeatedRequest } from './idempotency.ts';
 import { insertToken, mint, type Minted } from './insert-token.ts';
 import { lifetimeMs, sameLifetime } from './lifetime.ts';
-import { demandLendable } from './lendable.ts';
+import { demandLendable, demandRoleWithin } from './lendable.ts';
 import { demandNoWider } from './limits.ts';
 import { demandRoom, lockOwner, scramParametersOf } from './owner.ts';
 import { lockParent } from './parent.ts';
@@ -61,7 +61,10 @@ async function rotateIn(
   const old = await readView(trx, asked.tid, now);
   demandRotatable(old, policy);
   const parent = await lockParent(trx, actor, now);
-  if (parent !== null) demandNoWider(old, parent);
+  if (parent !== null) {
+    demandNoWider(old, parent);
+    demandRoleWithin(actor, old, parent);
+  }
   const overlapMs = asked.request.overlapMs ?? policy.rotationOverlapMs;
   if (overlapMs > 0) await demandRoom(trx, owner.uid, true, { now, policy });
   const tid = await insertSuccessor(trx, actor, old, asked, { minted, policy, now });
