@@ -36,7 +36,7 @@ export interface Listener {
 }
 
 /**
- * Accepts PostgreSQL clients. A connection is *pending* until its login is settled.
+ * Accepts PostgreSQL clients. A connection is *pending* until a session runs, or it is closed.
  * @throws the listen error (EADDRINUSE, EACCES…)
  */
 export async function listen(options: ListenerOptions): Promise<Listener> {

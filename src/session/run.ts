@@ -62,9 +62,20 @@ export interface RunningSession {
  * One connection from its first byte until its login is settled. What the login needed is not kept for as long as the session
  * lasts.
  * @param place among those that have not logged in; settled once the login is done and a session runs
- * @returns the session; null when there is none (a cancel request, a refusal, a port scan)
+ * @returns the session; null when there is none (a cancel request, a refusal, a port scan), once the connection is closed:
+ *   whoever does not close it keeps it for a while, and is to be counted for as long
  */
 export async function runSession(
+  socket: Socket,
+  place: Pick<PendingPlace, 'settled' | 'comesFrom'>,
+  deps: SessionDeps,
+): Promise<RunningSession | null> {
+  const session = await settleLogin(socket, place, deps);
+  if (session === null) await closed(socket);
+  return session;
+}
+
+async function settleLogin(
   socket: Socket,
   place: Pick<PendingPlace, 'settled' | 'comesFrom'>,
   deps: SessionDeps,
@@ -82,6 +93,11 @@ export async function runSession(
   } finally {
     deadline.clear();
   }
+}
+
+/** Over TLS, too: the encrypted socket and this one are closed together. */
+async function closed(socket: Socket): Promise<void> {
+  if (!socket.closed) await new Promise<void>((resolve) => socket.once('close', () => resolve()));
 }
 
 async function serveClient(

@@ -1,10 +1,15 @@
 import { once } from 'node:events';
+import { readdirSync, readlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import path from 'node:path';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { systemActor } from '../../src/accounts/actor.ts';
+import { cancelRequest, password, SSL_REQUEST, startup } from '../protocol/packets.ts';
+import { rawClient, tlsClient } from '../protocol/raw-client.ts';
+import { workersOf } from '../support/child.ts';
+import { describeWith } from '../support/clients.ts';
 import { eventually } from '../support/eventually.ts';
 import type { TestUser } from '../support/gateway.ts';
 import { startGatewayProcess, type GatewayProcess } from '../support/gateway-process.ts';
@@ -112,6 +117,46 @@ describe.each(['1', '2'])('a setting is what holds, workers = %s', (workers) => 
       for (const last of from) crowd.push(await open(gateway.port, `127.0.0.${last}`));
       // The last one, or, if it came after a second, the oldest.
       await oneClosed(crowd);
+    });
+  });
+
+  describeWith('linux', 'login.max_pending…, of who was sent away', () => {
+    /** Sockets that the gateway holds, in all of its processes. */
+    function held(): number {
+      return [gateway.pid, ...workersOf(gateway.pid)]
+        .flatMap((pid) => readdirSync(`/proc/${pid}/fd`).map((fd) => `/proc/${pid}/fd/${fd}`))
+        .filter((link) => isSocket(link)).length;
+    }
+    const PER_ADDRESS = 3;
+    /** The gateway's own, to store and engine, come and go. */
+    const OTHERS = 8;
+
+    type Sent = Awaited<ReturnType<typeof rawClient>>;
+    const says = (packet: Buffer) => async () => {
+      const client = await rawClient(gateway);
+      client.socket.write(packet);
+      return client;
+    };
+    async function presentsNoToken(): Promise<Sent> {
+      const plain = await says(SSL_REQUEST)();
+      // Not for who is closed unheard.
+      if ((await plain.read(1)).length === 0) return plain;
+      const client = await tlsClient(gateway, plain.socket, {});
+      client.socket.write(startup(0x3_0000, { user: '$token' }));
+      await client.read(1);
+      client.socket.write(password('no token'));
+      return client;
+    }
+
+    test.each<[string, () => Promise<Sent>]>([
+      ['at the door', says(startup(0x2_0000, { user: 'ada' }))],
+      ['at the login', presentsNoToken],
+      ['by being told that a cancel request was heard', says(cancelRequest(1, Buffer.alloc(4)))],
+    ])('%s and does not close', async (_where, send) => {
+      await configure(`[login]\nmax_pending_per_address = ${PER_ADDRESS}\n`);
+      const before = held();
+      for (let n = 0; n < 30; n++) await (await send()).rest();
+      expect(held()).toBeLessThanOrEqual(before + PER_ADDRESS + OTHERS);
     });
   });
 
@@ -238,3 +283,11 @@ describe.each(['1', '2'])('a setting is what holds, workers = %s', (workers) => 
     });
   });
 });
+
+function isSocket(link: string): boolean {
+  try {
+    return readlinkSync(link).startsWith('socket:');
+  } catch {
+    return false; // closed meanwhile
+  }
+}
