@@ -22,8 +22,10 @@ const DEFAULT_POLL_MS = 500;
 const SILENCE_MS = 2000;
 const FIRST_RETRY_MS = 50;
 const LONGEST_RETRY_MS = 2000;
-/** PostgreSQL carries 8,000 bytes in a notification; longer events are fetched. */
-const MOST_PAYLOAD_BYTES = 7000;
+/** Anybody who may connect to the database can send notifications: between two fetches there is time for other work. */
+const FETCH_GAP_MS = 10;
+const MOST_ANNOUNCED = 1000;
+const EVENT_ID = /^[1-9]\d{0,17}$/;
 /** Transactions commit out of the order of their ids, so each look goes back so far. */
 const LOOK_BACK = '10 seconds';
 /** One row at least, which says whether this server still is the one that events come to. */
@@ -32,13 +34,17 @@ const LOOK = `
   from (select current_setting('transaction_read_only') as read_only) s
     left join patgate.events e on e.at > clock_timestamp() - interval '${LOOK_BACK}'
   order by e.id`;
+const FETCH = 'select id, event from patgate.events where id = any($1::bigint[]) order by id';
 const REMEMBERED = 20_000;
 const KEPT = '10 minutes';
 const POLLS_PER_PRUNE = 200;
 
-type Row = { readonly read_only: string } & (
-  { readonly id: string; readonly event: PublishedEvent } | { readonly id: null; readonly event: null }
-);
+interface EventRow {
+  readonly id: string;
+  readonly event: PublishedEvent;
+}
+
+type Row = { readonly read_only: string } & (EventRow | { readonly id: null; readonly event: null });
 
 interface Link {
   readonly client: Client;
@@ -54,8 +60,9 @@ export function createEventBus(options: EventBusOptions): EventBus {
 }
 
 /**
- * Events are rows, and a notification in the same transaction says that they are there. One connection listens and also
- * looks for rows itself, so a store without NOTIFY only makes events a little later, and a dead link is noticed.
+ * Events are rows, and a notification in the same transaction says which one is there. What it says is fetched, never believed:
+ * NOTIFY takes no privilege. One connection listens and also looks for rows itself, so a store without NOTIFY only makes events
+ * a little later, and a dead link is noticed.
  */
 class StoreEventBus implements EventBus {
   readonly #store: Store;
@@ -63,14 +70,15 @@ class StoreEventBus implements EventBus {
   readonly #log: Log;
   readonly #pollMs: number;
   readonly #listeners = new Set<(event: GatewayEvent) => void>();
-  readonly #seen = new LRUCache<number, true>({ max: REMEMBERED });
+  readonly #seen = new LRUCache<string, true>({ max: REMEMBERED });
   #retryMs = FIRST_RETRY_MS;
   #polls = 0;
   #closed = false;
   #running: Promise<void> = Promise.resolve();
-  /** Ends the pause under way: there is something to look for, or nothing more to wait for. */
-  #wake: () => void = () => undefined;
-  #wanted = false;
+  /** Ends the pause under way: there is something to fetch, or nothing more to wait for. */
+  #wake: (announced: boolean) => void = () => undefined;
+  /** Ids of events that a notification told of. */
+  readonly #announced = new Set<string>();
 
   constructor({ store, clock, log, pollMs }: EventBusOptions) {
     this.#store = store;
@@ -88,15 +96,12 @@ class StoreEventBus implements EventBus {
       await this.#store.transaction((own) => this.publish(event, own));
       return;
     }
-    const text = JSON.stringify(event);
     const { id } = await trx
       .insertInto('events')
-      .values({ event: text })
+      .values({ event: JSON.stringify(event) })
       .returning('id')
       .executeTakeFirstOrThrow();
-    if (!(await this.#store.hasNotify())) return;
-    const payload = Buffer.byteLength(text) <= MOST_PAYLOAD_BYTES ? JSON.stringify({ id, event }) : '';
-    await sql`select pg_notify(${CHANNEL}, ${payload})`.execute(trx);
+    if (await this.#store.hasNotify()) await sql`select pg_notify(${CHANNEL}, ${String(id)})`.execute(trx);
   }
 
   subscribe(listener: (event: GatewayEvent) => void): () => void {
@@ -106,7 +111,7 @@ class StoreEventBus implements EventBus {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#wake();
+    this.#wake(false);
     await this.#running;
   }
 
@@ -146,11 +151,12 @@ class StoreEventBus implements EventBus {
     const link: Link = { client, lost: null };
     const onLost = (error?: Error): void => {
       link.lost ??= error ?? new Error('the connection ended');
-      this.#wake();
+      this.#wake(false);
     };
     client.on('error', onLost);
     client.on('end', onLost);
     client.on('notification', (notification) => this.#notified(notification));
+    this.#announced.clear();
     if (hasNotify) await this.#ask(client, `listen ${CHANNEL}`);
     await this.#look(client, { deliver: false });
     this.#retryMs = FIRST_RETRY_MS;
@@ -159,10 +165,18 @@ class StoreEventBus implements EventBus {
   }
 
   async #follow(link: Link): Promise<void> {
+    let lookedAtMs = this.#clock.monotonicMs();
     for (;;) {
-      await this.#pause(this.#pollMs);
+      const dueMs = lookedAtMs + this.#pollMs - this.#clock.monotonicMs();
+      if (dueMs > 0 && this.#announced.size === 0) await this.#pause(dueMs, true);
       if (this.#isClosed) return;
       if (link.lost !== null) throw link.lost;
+      if (this.#announced.size > 0) {
+        await this.#fetch(link.client);
+        await this.#pause(FETCH_GAP_MS);
+      }
+      if (this.#clock.monotonicMs() < lookedAtMs + this.#pollMs) continue;
+      lookedAtMs = this.#clock.monotonicMs();
       await this.#look(link.client, { deliver: true });
     }
   }
@@ -171,31 +185,34 @@ class StoreEventBus implements EventBus {
     return this.#closed;
   }
 
-  /** Waits for so long, or until there is a reason not to. */
-  async #pause(delayMs: number): Promise<void> {
-    if (this.#closed || this.#wanted) {
-      this.#wanted = false;
-      return;
-    }
+  /** Waits for so long, or until the bus is closed or its connection lost; `orAnnounced`: or until there is something to fetch. */
+  async #pause(delayMs: number, orAnnounced = false): Promise<void> {
+    if (this.#closed) return;
     await new Promise<void>((resolve) => {
       const timer = this.#clock.after(delayMs, resolve);
-      this.#wake = () => {
+      this.#wake = (announced) => {
+        if (announced && !orAnnounced) return;
         timer.cancel();
         resolve();
       };
     });
     this.#wake = () => undefined;
-    this.#wanted = false;
   }
 
   /** @throws also when there is no answer in time: a peer that vanished says nothing */
-  async #ask<R extends QueryResultRow>(client: Client, text: string): Promise<R[]> {
+  async #ask<R extends QueryResultRow>(client: Client, text: string, values: unknown[] = []): Promise<R[]> {
     const silence = this.#clock.after(SILENCE_MS, () => cutOff(client));
     try {
-      return (await client.query<R>(text)).rows;
+      return (await client.query<R>(text, values)).rows;
     } finally {
       silence.cancel();
     }
+  }
+
+  async #fetch(client: Client): Promise<void> {
+    const ids = [...this.#announced];
+    this.#announced.clear();
+    for (const { id, event } of await this.#ask<EventRow>(client, FETCH, [ids])) this.#take(id, event, true);
   }
 
   async #look(client: Client, { deliver }: { deliver: boolean }): Promise<void> {
@@ -203,7 +220,7 @@ class StoreEventBus implements EventBus {
     // What was the primary before a failover hears of nothing any more.
     if (rows[0]?.read_only === 'on') throw new Error('the store takes no changes');
     for (const { id, event } of rows) {
-      if (id !== null) this.#take(Number(id), event, deliver);
+      if (id !== null) this.#take(id, event, deliver);
     }
     this.#polls += 1;
     if (this.#polls % POLLS_PER_PRUNE === 0) {
@@ -211,17 +228,13 @@ class StoreEventBus implements EventBus {
     }
   }
 
-  #notified({ payload }: Notification): void {
-    if (payload === undefined || payload === '') {
-      this.#wanted = true;
-      this.#wake();
-      return;
-    }
-    const { id, event } = JSON.parse(payload) as { id: number | string; event: PublishedEvent };
-    this.#take(Number(id), event, true);
+  #notified({ payload = '' }: Notification): void {
+    if (!EVENT_ID.test(payload) || this.#seen.has(payload)) return;
+    if (this.#announced.size < MOST_ANNOUNCED) this.#announced.add(payload);
+    this.#wake(true);
   }
 
-  #take(id: number, event: PublishedEvent, deliver: boolean): void {
+  #take(id: string, event: PublishedEvent, deliver: boolean): void {
     if (this.#seen.has(id)) return;
     this.#seen.set(id, true);
     if (deliver) this.#emit(event);

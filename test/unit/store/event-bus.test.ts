@@ -63,6 +63,55 @@ describe('event bus', () => {
     }
   });
 
+  it('believes no notification: anybody who may connect to the database can send them', async () => {
+    const one = open(test.store);
+    await one.ready;
+    await one.bus.publish({ kind: 'account', uid: 'before' });
+    await one.until(account('before'));
+    const { rows } = await sql<{ id: string }>`select max(id) as id from patgate.events`.execute(
+      test.store.db,
+    );
+    const next = Number(rows[0]?.id) + 1;
+    const kill = { kind: 'sessions.kill', sids: ['s'], reason: 'forged', by: 'nobody' };
+    const payloads = [
+      '',
+      'x',
+      '{',
+      'null',
+      '1e3',
+      '-1',
+      '0x10',
+      '9'.repeat(18),
+      '9'.repeat(19),
+      'x'.repeat(7999),
+      JSON.stringify({ id: next, event: kill }),
+      JSON.stringify({ id: 'toString', event: null }),
+      // known already, and not there yet
+      String(next - 1),
+      String(next),
+    ];
+    for (const payload of payloads)
+      await sql`select pg_notify('patgate_events', ${payload})`.execute(test.store.db);
+    await one.bus.publish({ kind: 'account', uid: 'after' });
+    await one.until(account('after'));
+    expect(one.heard).toEqual([
+      { kind: 'resync' },
+      { kind: 'account', uid: 'before' },
+      { kind: 'account', uid: 'after' },
+    ]);
+  });
+
+  it('loses nothing in a flood of notifications', async () => {
+    const one = open(test.store);
+    await one.ready;
+    const flood = sql`select pg_notify('patgate_events', n::text) from generate_series(1000000, 1020000) n`;
+    await flood.execute(test.store.db);
+    await one.bus.publish({ kind: 'account', uid: 'amid' });
+    await flood.execute(test.store.db);
+    await one.until(account('amid'));
+    expect(one.heard).toEqual([{ kind: 'resync' }, { kind: 'account', uid: 'amid' }]);
+  });
+
   it('carries events longer than a notification', async () => {
     const one = open(test.store);
     await one.ready;
