@@ -1,7 +1,12 @@
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import path from 'node:path';
 import pg from 'pg';
 import { expect, test } from 'vitest';
+import { describeWith } from '../support/clients.ts';
 import { eventually } from '../support/eventually.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
+import { openSession, ping } from '../support/session.ts';
+import { makeDirectory } from '../support/temporary.ts';
 
 /** Near the most that the console takes of one statement. */
 const LONG = 'x'.repeat(30_000);
@@ -52,4 +57,54 @@ test('a gateway that runs out of memory refuses logins, keeps its sessions, and 
   } finally {
     await gateway.stop();
   }
+});
+
+const MIB = 2 ** 20;
+
+/** A directory that the gateway sees as the control groups of both versions; their limit is a gigabyte. */
+async function makeGroups(): Promise<{ readonly directory: string; use(mib: number): Promise<void> }> {
+  const directory = await makeDirectory();
+  await mkdir(path.join(directory, 'memory'));
+  const write = (name: string, content: string) => writeFile(path.join(directory, name), content);
+  await write('memory.max', `${1024 * MIB}\n`);
+  await write('memory/memory.limit_in_bytes', `${1024 * MIB}\n`);
+  return {
+    directory,
+    async use(mib) {
+      await write('memory.current', `${mib * MIB}\n`);
+      await write('memory/memory.usage_in_bytes', `${mib * MIB}\n`);
+    },
+  };
+}
+
+describeWith('mount', 'a container', () => {
+  test.each(['1', '2'])(
+    'whose memory others have used up gets no more sessions until there is some again, workers = %s',
+    async (workers) => {
+      const groups = await makeGroups();
+      await groups.use(300);
+      const wrap = ['unshare', '--mount', 'sh', '-c', 'mount --bind "$0" /sys/fs/cgroup && exec "$@"'];
+      const gateway = await startGatewayProcess({ workers }, undefined, [...wrap, groups.directory]);
+      try {
+        const ada = await gateway.addUser('ada');
+        const login = () => openSession(gateway.clientConfig(ada.name, ada.password));
+        const running = await login();
+        await groups.use(1000);
+        await eventually(() => expect(login()).rejects.toMatchObject({ code: '53200' }));
+        expect(gateway.logged()).toContainEqual(
+          expect.objectContaining({
+            code: 'session.out_of_memory',
+            reason: "1000 MiB of 1024 MiB memory in use (the container's limit)",
+          }),
+        );
+        expect(await ping(running.client)).toBe(1);
+        await groups.use(300);
+        const next = await eventually(login);
+        for (const { client } of [running, next]) await client.end();
+      } finally {
+        await gateway.stop();
+        await rm(groups.directory, { recursive: true });
+      }
+    },
+  );
 });

@@ -44,7 +44,7 @@ export interface CapacityOptions {
 
 export function createCapacity({ settings, registry, clock, log, roomChanged }: CapacityOptions): Capacity {
   const watch = new DescriptorWatch({ registry, clock, log, changed: roomChanged });
-  const memory = createMemoryMeter(settings.current.workers);
+  const memory = createMemoryMeter();
   const guard = new MemoryGuard(clock, () => memory.measure(), garbageCollector());
   const refusals = new Counter({
     name: 'patgate_connections_refused_total',

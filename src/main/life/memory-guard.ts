@@ -3,6 +3,7 @@ import { getHeapSpaceStatistics, getHeapStatistics } from 'node:v8';
 import type { Clock } from '../../core/clock.ts';
 import { fatal, GatewayError } from '../../core/errors.ts';
 import { oldGenerationLimit } from './heap-limit.ts';
+import { sharedMemory, type SharedMemory } from './shared-memory.ts';
 
 /** Bytes. */
 export interface MemoryUse {
@@ -11,13 +12,11 @@ export interface MemoryUse {
   /** What of that the last full collection left; null before the first. The rest may be garbage. */
   readonly heapLive: number | null;
   readonly heapLimit: number;
-  /** Resident, of this process. */
-  readonly resident: number;
-  /** What this process may have of its container's memory; null: nobody set a limit. */
-  readonly residentLimit: number | null;
+  /** Of all processes that count together: workers, their parent, an embedded PostgreSQL and whatever else is there. */
+  readonly shared: readonly SharedMemory[];
 }
 
-/** Above that, nobody new is let in; what runs needs the rest. */
+/** Of the heap: above that, nobody new is let in; what runs needs the rest. */
 const FULL = 0.9;
 /** So much is for what runs even of a small heap: reading metrics takes some four megabytes. */
 const LEAST_RESERVE = 16 * 2 ** 20;
@@ -80,10 +79,7 @@ export interface MemoryMeter {
   close(): void;
 }
 
-/** @param processes that share a container's memory */
-export function createMemoryMeter(processes: number): MemoryMeter {
-  const container = containerLimit();
-  const residentLimit = container === null ? null : container / processes;
+export function createMemoryMeter(): MemoryMeter {
   const heapLimit = oldGenerationLimit(getHeapStatistics().heap_size_limit);
   let heapLive: number | null = null;
   const collections = new PerformanceObserver((list) => {
@@ -98,8 +94,7 @@ export function createMemoryMeter(processes: number): MemoryMeter {
       heapUsed: oldGenerationUsed(),
       heapLive,
       heapLimit,
-      resident: process.memoryUsage.rss(),
-      residentLimit,
+      shared: sharedMemory(),
     }),
     close: () => collections.disconnect(),
   };
@@ -113,19 +108,13 @@ function oldGenerationUsed(): number {
   return used;
 }
 
-/** The control group's limit; null without one. Node answers 0, or more than a machine has, when there is none. */
-function containerLimit(): number | null {
-  const limit = process.constrainedMemory();
-  return limit > 0 && limit < 2 ** 50 ? limit : null;
-}
-
-function scarcity({ heapUsed, heapLive, heapLimit, resident, residentLimit }: MemoryUse): string | null {
+function scarcity({ heapUsed, heapLive, heapLimit, shared }: MemoryUse): string | null {
   const isLive = heapLive === null || heapLive > MOSTLY_LIVE * heapLimit;
   if (heapUsed > fullAt(heapLimit) && isLive) {
     return `${megabytes(heapUsed)} of ${megabytes(heapLimit)} heap in use (--max-old-space-size)`;
   }
-  if (residentLimit !== null && resident > FULL * residentLimit) {
-    return `${megabytes(resident)} of ${megabytes(residentLimit)} memory in use (the container's limit)`;
+  for (const { whose, limit, used, reserve } of shared) {
+    if (limit - used < reserve) return `${megabytes(used)} of ${megabytes(limit)} memory in use (${whose})`;
   }
   return null;
 }
