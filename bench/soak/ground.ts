@@ -136,7 +136,9 @@ async function startGateway(
 ): Promise<{ child: ChildProcess; info: ReadyInfo }> {
   const readyFile = join(directory, 'ready.json');
   const variables = Object.entries(settings).map(([name, value]) => [variableOf(name), value]);
-  const options = ['--expose-gc', '--import', new URL('./probe.js', import.meta.url).href];
+  // The probe asks node for something that is not settled yet.
+  const quiet = '--disable-warning=ExperimentalWarning';
+  const options = [quiet, '--expose-gc', '--import', new URL('./probe.js', import.meta.url).href];
   const child = spawn(process.execPath, [...options, program, 'serve', '--ready-file', readyFile], {
     stdio: ['ignore', 'ignore', 'inherit'],
     env: {

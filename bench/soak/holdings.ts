@@ -20,14 +20,14 @@ export interface Holdings {
 }
 
 export async function holdings(ground: SoakGround, logins: number): Promise<Holdings> {
-  const { memory, resources } = JSON.parse(await text(connect(ground.probe))) as Probed;
+  const { memory, resources, timers } = JSON.parse(await text(connect(ground.probe))) as Probed;
   return {
     logins,
     sessions: await liveSessions(ground),
     files: readdirSync(`/proc/${ground.pid}/fd`).length,
     // Whoever asks is one of them.
     sockets: (resources['TCPSocketWrap'] ?? 0) + (resources['PipeWrap'] ?? 0),
-    timers: resources['Timeout'] ?? 0,
+    timers: timers.length,
     heapMb: megabytes(memory.heapUsed),
     externalMb: megabytes(memory.external),
     residentMb: megabytes(memory.rss),

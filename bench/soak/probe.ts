@@ -7,10 +7,14 @@ import { createServer } from 'node:net';
 import { setImmediate as turn } from 'node:timers/promises';
 import { writeHeapSnapshot } from 'node:v8';
 
+import { pendingTimers } from './timers.ts';
+
 export interface Probed {
   readonly memory: NodeJS.MemoryUsage;
   /** What keeps the event loop alive, by kind. */
   readonly resources: Readonly<Record<string, number>>;
+  /** Those that are to run, whether they keep the event loop alive or not. */
+  readonly timers: readonly string[];
 }
 
 const place = process.env['SOAK_PROBE'];
@@ -21,7 +25,8 @@ if (place !== undefined && collect !== undefined) {
     void settled(collect).then(() => {
       const resources: Record<string, number> = {};
       for (const kind of process.getActiveResourcesInfo()) resources[kind] = (resources[kind] ?? 0) + 1;
-      socket.end(JSON.stringify({ memory: process.memoryUsage(), resources } satisfies Probed));
+      const memory = process.memoryUsage();
+      socket.end(JSON.stringify({ memory, resources, timers: pendingTimers() } satisfies Probed));
       const folder = process.env['SOAK_SNAPSHOTS'];
       if (folder !== undefined) writeHeapSnapshot(`${folder}/${Date.now()}.heapsnapshot`);
     });
