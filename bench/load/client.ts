@@ -14,6 +14,8 @@ const READ_BYTES = 64 * 1024;
 const sink = Buffer.allocUnsafeSlow(READ_BYTES);
 
 const SSL_REQUEST = Buffer.from('0000000804d2162f', 'hex');
+/** src/include/libpq/pqcomm.h */
+const CANCEL_REQUEST_CODE = (1234 << 16) | 5678;
 const TERMINATE = frame('X');
 /** ReadyForQuery outside a transaction: nothing that the scenarios are sent ends like it by chance. */
 const READY_IDLE = frame('Z', 'I');
@@ -27,15 +29,25 @@ interface Ear {
 export class LoadClient {
   readonly socket: Socket | TLSSocket;
   readonly #ear: Ear;
+  /** Process id and secret, as BackendKeyData has them. */
+  readonly #cancelKey: Buffer;
   #tail: Buffer = Buffer.alloc(0);
 
-  private constructor(socket: Socket, ear: Ear) {
+  private constructor(socket: Socket, ear: Ear, cancelKey: Buffer) {
     this.socket = socket;
     this.#ear = ear;
+    this.#cancelKey = cancelKey;
   }
 
-  /** Connects and logs in. @throws Error when that fails */
-  static async open(door: Door, { tls = false } = {}): Promise<LoadClient> {
+  /**
+   * Connects and logs in.
+   * @param onConnect is handed what closes the connection, be it in the middle of the login
+   * @throws Error when that fails
+   */
+  static async open(
+    door: Door,
+    { tls = false, onConnect }: { tls?: boolean; onConnect?: (close: () => void) => void } = {},
+  ): Promise<LoadClient> {
     const ear: Ear = { heard: () => undefined };
     const callback = (length: number): boolean => {
       ear.heard(sink, length);
@@ -46,6 +58,7 @@ export class LoadClient {
     // Whoever waits for an answer hears of the end; without a listener, a reset would end the process.
     socket.on('error', () => undefined);
     await once(socket, 'connect');
+    onConnect?.(() => socket.destroy());
     const encrypted = tls ? await startTls(socket) : socket;
     if (encrypted !== socket) encrypted.on('error', () => undefined);
     if (tls) listenTo(encrypted, ear);
@@ -57,7 +70,7 @@ export class LoadClient {
       encrypted.destroy();
       throw error;
     }
-    return new LoadClient(encrypted, ear);
+    return new LoadClient(encrypted, ear, handshake.cancelKey);
   }
 
   /** Sends `bytes` and calls `done` when `length` bytes have come back. */
@@ -112,6 +125,19 @@ export class LoadClient {
     this.#ear.heard = heard;
   }
 
+  /** Settles when the server has closed the connection of the cancel request, whatever came of it. */
+  async requestCancel(port: number): Promise<void> {
+    const socket = connect({ port, host: '127.0.0.1' });
+    socket.on('error', () => undefined);
+    const closed = new Promise<void>((resolve) => socket.once('close', () => resolve()));
+    socket.resume();
+    const head = Buffer.alloc(8);
+    head.writeInt32BE(head.length + this.#cancelKey.length);
+    head.writeInt32BE(CANCEL_REQUEST_CODE, 4);
+    socket.write(Buffer.concat([head, this.#cancelKey]));
+    await closed;
+  }
+
   /** Terminate, and waits until the connection is closed. */
   async leave(): Promise<void> {
     const closed = once(this.socket, 'close');
@@ -134,6 +160,8 @@ export class LoadClient {
 
 /** Reads the messages of a login. */
 class Handshake implements Messages {
+  /** Empty until BackendKeyData has come. */
+  cancelKey: Buffer = Buffer.alloc(0);
   readonly #socket: Socket;
   #held: Buffer = Buffer.alloc(0);
   #waiting: { resolve: (answer: Answer) => void; reject: (error: Error) => void } | null = null;
@@ -150,6 +178,7 @@ class Handshake implements Messages {
   next(): Promise<Answer> {
     const answer = this.#take();
     if (answer !== null) return Promise.resolve(answer);
+    if (this.#socket.destroyed) return Promise.reject(new Error('the connection was closed'));
     return new Promise((resolve, reject) => {
       this.#waiting = { resolve, reject };
     });
@@ -171,6 +200,7 @@ class Handshake implements Messages {
     if (this.#held.length < end) return null;
     const answer = { type: String.fromCharCode(this.#held[0] ?? 0), body: this.#held.subarray(5, end) };
     this.#held = this.#held.subarray(end);
+    if (answer.type === 'K') this.cancelKey = Buffer.from(answer.body);
     return answer;
   }
 }

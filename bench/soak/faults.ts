@@ -1,20 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
 import type { TcpRelay } from '../../test/support/tcp-relay.ts';
+import { again } from './again.ts';
 import type { Surroundings } from './clients.ts';
+import { ENDING_LIMITS_MS } from './endings.ts';
 import { OPERATOR } from './ground.ts';
-import type { Tally } from './tally.ts';
+import type { Part } from './happenings.ts';
 
 type Random = (below: number) => number;
 type Fault = (around: Surroundings, random: Random) => Promise<unknown>;
 
-/** Name, how often among the others, and what is done; each puts right what it broke. */
-const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[] = [
-  ['store: connections cut', 3, ({ ground }) => now(() => ground.storeNetwork.cut())],
-  ['store: connections dead', 2, ({ ground: { storeNetwork } }) => dead(storeNetwork)],
+/** Name, how often among the others, what it takes away, and what is done; each puts right what it broke. */
+const FAULTS: readonly (readonly [name: string, weight: number, part: Part | null, fault: Fault])[] = [
+  ['store: connections cut', 3, 'store', ({ ground }) => now(() => ground.storeNetwork.cut())],
+  ['store: connections dead', 2, 'store', ({ ground: { storeNetwork } }) => dead(storeNetwork)],
   [
     'store: refuses',
     2,
+    'store',
     ({ ground: { storeNetwork } }) =>
       during(
         () => storeNetwork.refuse(),
@@ -24,6 +27,7 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
   [
     'store: silent',
     2,
+    'store',
     ({ ground: { storeNetwork } }) =>
       during(
         () => now(() => storeNetwork.silence()),
@@ -33,17 +37,19 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
   [
     'store: crash',
     1,
+    'store',
     ({ ground: { store } }) =>
       during(
         () => store.halt('immediate'),
         () => store.start(),
       ),
   ],
-  ['engine: connections cut', 3, ({ ground }) => now(() => ground.engineNetwork.cut())],
-  ['engine: connections dead', 1, ({ ground: { engineNetwork } }) => dead(engineNetwork)],
+  ['engine: connections cut', 3, 'engine', ({ ground }) => now(() => ground.engineNetwork.cut())],
+  ['engine: connections dead', 1, 'engine', ({ ground: { engineNetwork } }) => dead(engineNetwork)],
   [
     'engine: refuses',
     2,
+    'engine',
     ({ ground: { engineNetwork } }) =>
       during(
         () => engineNetwork.refuse(),
@@ -53,6 +59,7 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
   [
     'engine: silent',
     2,
+    'engine',
     ({ ground: { engineNetwork } }) =>
       during(
         () => now(() => engineNetwork.silence()),
@@ -62,6 +69,7 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
   [
     'engine: crash',
     1,
+    'engine',
     ({ ground: { engine } }) =>
       during(
         () => engine.halt('immediate'),
@@ -71,6 +79,7 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
   [
     'engine: a session ended',
     4,
+    null,
     ({ ground }) =>
       ground.ask(
         ground.engine,
@@ -78,54 +87,57 @@ const FAULTS: readonly (readonly [name: string, weight: number, fault: Fault])[]
           where backend_type = 'client backend' and pid <> pg_backend_pid() order by random() limit 1`,
       ),
   ],
-  ['SIGHUP', 2, ({ ground }) => now(() => ground.hangUp())],
-  [
-    'user disabled for a second',
-    2,
-    async ({ ground }, random) => {
-      const user = ground.users[random(ground.users.length)];
-      if (user === undefined) return;
-      await ground.services.accounts.disableUser(OPERATOR, user.uid);
-      await delay(1000);
-      await ground.services.accounts.enableUser(OPERATOR, user.uid);
-    },
-  ],
+  ['SIGHUP', 2, null, ({ ground }) => now(() => ground.hangUp())],
+  ['user disabled', 2, null, disableSomebody],
 ];
 
 const BROKEN_MS = 1500;
 const DEAD_MS = 5000;
+const DISABLED_MS = 1000;
 const LOOK_MS = 250;
 
 /** Breaks one thing after the other, and revokes tokens all the while. @param everyMs on average */
 export async function trouble(around: Surroundings, random: Random, everyMs: number): Promise<void> {
   const { tally, tokens } = around;
   const all = FAULTS.flatMap((fault) => Array.from({ length: fault[1] }, () => fault));
-  while (!around.stopping()) {
-    const dueMs = performance.now() + everyMs / 2 + random(everyMs);
+  const wait = async (ms: number): Promise<void> => {
+    const dueMs = performance.now() + ms;
     while (performance.now() < dueMs && !around.stopping()) await delay(LOOK_MS);
+  };
+  while (!around.stopping()) {
+    const restMs = everyMs / 2 + random(everyMs);
+    await wait(restMs / 2);
+    // Once with nothing broken, which shows how long it takes, and once right before something breaks.
+    await tokens.replace(random(1000));
+    await wait(restMs / 2);
     if (around.stopping()) return;
-    const [name, , fault] = all[random(all.length)] ?? FAULTS[0] ?? [];
+    const [name, , part, fault] = all[random(all.length)] ?? [];
     if (name === undefined || fault === undefined) return;
-    await again(() => tokens.replace(random(1000), tally), tally);
+    await tokens.replace(random(1000));
     tally.count(tally.faults, name);
-    await again(() => fault(around, random), tally);
+    const happening = tally.happenings.begin(name, part ?? null);
+    await fault(around, random);
+    tally.happenings.end(happening);
   }
 }
 
-/** What the soak itself asks of the store may meet a fault, too. */
-async function again(work: () => Promise<unknown>, tally: Tally): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await work();
-      return;
-    } catch (error) {
-      if (attempt === 20) {
-        tally.violated(`the soak could not go on: ${String(error)}`);
-        return;
-      }
-      await delay(500);
-    }
-  }
+/** Until their sessions have ended, which then is for the judge of endings to be content with. */
+async function disableSomebody({ ground, tally }: Surroundings, random: Random): Promise<void> {
+  const user = ground.users[random(ground.users.length)];
+  if (user === undefined) return;
+  const { accounts } = ground.services;
+  const { uid, right } = user;
+  right.taking();
+  await again(() => accounts.disableUser(OPERATOR, uid), tally);
+  right.taken();
+  tally.changed('user.disable', uid);
+  const latestMs = performance.now() + ENDING_LIMITS_MS.store;
+  await delay(DISABLED_MS);
+  while (tally.endings.dueBy(right) > 0 && performance.now() < latestMs) await delay(LOOK_MS);
+  right.giving();
+  await again(() => accounts.enableUser(OPERATOR, uid), tally);
+  right.given();
+  tally.changed('user.enable', uid);
 }
 
 async function during(begin: () => Promise<void>, end: () => Promise<void>): Promise<void> {

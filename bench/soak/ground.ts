@@ -18,11 +18,14 @@ import { openServices, type Services } from '../../src/main/services.ts';
 import { openStore } from '../../src/store/store.ts';
 import { startCluster, type TestCluster } from '../../test/support/cluster.ts';
 import { startTcpRelay, type TcpRelay } from '../../test/support/tcp-relay.ts';
+import { Right } from './right.ts';
+import type { Tally } from './tally.ts';
 
 export interface User {
   readonly uid: string;
   readonly name: string;
   readonly password: string;
+  readonly right: Right;
 }
 
 /** A gateway from dist/ between two networks that can break, with a store and an engine that can crash. */
@@ -36,13 +39,19 @@ export interface SoakGround {
   /** On the store itself, past the network that breaks: as another replica's. */
   readonly services: Services;
   readonly users: readonly User[];
+  /** As whom those come who go away in the middle of a login. */
+  readonly passer: User;
   readonly logFile: string;
   /** Where the gateway tells what it holds. */
   readonly probe: string;
+  /** What the gateway wrote to standard error, where nothing belongs that can be in its log. */
+  readonly strayOutput: () => string;
+  /** Whether the gateway is gone although nobody ended it. */
+  readonly isGone: () => boolean;
   hangUp(): void;
   /** First value of the first row. */
   ask(cluster: TestCluster, sql: string): Promise<number>;
-  /** SIGTERM. @returns the exit code */
+  /** SIGTERM. @returns the exit code; null: by a signal, which is the soak's own where the gateway does not end */
   end(): Promise<number | null>;
   drop(): Promise<void>;
 }
@@ -51,7 +60,9 @@ export const OPERATOR = systemActor('soak');
 /** Files of a cluster survive its crash; only a machine's would take what is not on the disk. */
 const SAFE_ENOUGH = { synchronous_commit: 'on' };
 
-export async function prepareSoak(program: string, userCount: number): Promise<SoakGround> {
+const END_MS = 60_000;
+
+export async function prepareSoak(program: string, userCount: number, tally: Tally): Promise<SoakGround> {
   const [store, engine, directory] = await Promise.all([
     startCluster({ settings: SAFE_ENOUGH }),
     startCluster({ settings: SAFE_ENOUGH }),
@@ -68,8 +79,10 @@ export async function prepareSoak(program: string, userCount: number): Promise<S
     log: createLog('silent'),
   });
   await services.policy.set(OPERATOR, { maxLiveTokensPerUser: 128 });
+  tally.changed('policy.set', null);
   const users: User[] = [];
-  for (let n = 0; n < userCount; n++) users.push(await addUser(services, `user${n}`));
+  for (let n = 0; n < userCount; n++) users.push(await addUser(services, `user${n}`, tally));
+  const passer = await addUser(services, 'passer', tally);
   const logFile = join(directory, 'log');
   const settings = {
     data_dir: directory,
@@ -89,6 +102,11 @@ export async function prepareSoak(program: string, userCount: number): Promise<S
   };
   const probe = join(directory, 'probe');
   const { child, info } = await startGateway(program, settings, { directory, probe });
+  let stray = '';
+  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
+    stray += text;
+    process.stderr.write(text);
+  });
   return {
     store,
     engine,
@@ -98,14 +116,20 @@ export async function prepareSoak(program: string, userCount: number): Promise<S
     pid: info.pid,
     services,
     users,
+    passer,
     logFile,
     probe,
+    strayOutput: () => stray,
+    isGone: () => child.exitCode !== null || child.signalCode !== null,
     hangUp: () => void child.kill('SIGHUP'),
     ask: (cluster, sql) => ask(cluster.url(), sql),
     async end() {
+      if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
       const exited = once(child, 'close');
       child.kill('SIGTERM');
+      const impatience = setTimeout(() => child.kill('SIGKILL'), END_MS);
       const [code] = (await exited) as [number | null];
+      clearTimeout(impatience);
       return code;
     },
     async drop() {
@@ -119,14 +143,15 @@ export async function prepareSoak(program: string, userCount: number): Promise<S
   };
 }
 
-async function addUser(services: Services, name: string): Promise<User> {
+async function addUser(services: Services, name: string, tally: Tally): Promise<User> {
   const password = randomBytes(12).toString('base64url');
   const { uid } = await services.accounts.addUser(OPERATOR, {
     name,
     password: new Secret(password),
     defaultDatabase: 'postgres',
   });
-  return { uid, name, password };
+  tally.changed('user.add', uid);
+  return { uid, name, password, right: new Right() };
 }
 
 async function startGateway(
@@ -140,7 +165,7 @@ async function startGateway(
   const quiet = '--disable-warning=ExperimentalWarning';
   const options = [quiet, '--expose-gc', '--import', new URL('./probe.js', import.meta.url).href];
   const child = spawn(process.execPath, [...options, program, 'serve', '--ready-file', readyFile], {
-    stdio: ['ignore', 'ignore', 'inherit'],
+    stdio: ['ignore', 'ignore', 'pipe'],
     env: {
       PATH: process.env['PATH'],
       SOAK_PROBE: probe,

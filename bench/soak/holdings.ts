@@ -5,6 +5,9 @@ import { text } from 'node:stream/consumers';
 import type { SoakGround } from './ground.ts';
 import type { Probed } from './probe.ts';
 
+/** A gateway that does not answer must not keep the verdict from being given. */
+const PATIENCE_MS = 30_000;
+
 /** What the gateway holds when all garbage is collected. Linux only. */
 export interface Holdings {
   readonly logins: number;
@@ -20,7 +23,9 @@ export interface Holdings {
 }
 
 export async function holdings(ground: SoakGround, logins: number): Promise<Holdings> {
-  const { memory, resources, timers } = JSON.parse(await text(connect(ground.probe))) as Probed;
+  const probe = connect(ground.probe);
+  probe.setTimeout(PATIENCE_MS, () => probe.destroy(new Error('the gateway does not tell what it holds')));
+  const { memory, resources, timers } = JSON.parse(await text(probe)) as Probed;
   return {
     logins,
     sessions: await liveSessions(ground),
@@ -36,7 +41,9 @@ export async function holdings(ground: SoakGround, logins: number): Promise<Hold
 
 /** As the gateway's own metrics tell it. */
 export async function liveSessions({ info }: SoakGround): Promise<number> {
-  const metrics = await (await fetch(`${info.metrics?.url ?? ''}/metrics`)).text();
+  const metrics = await (
+    await fetch(`${info.metrics?.url ?? ''}/metrics`, { signal: AbortSignal.timeout(PATIENCE_MS) })
+  ).text();
   return Number(/^patgate_sessions(?:\{[^}]*\})? (\S+)/m.exec(metrics)?.[1] ?? Number.NaN);
 }
 

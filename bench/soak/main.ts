@@ -4,8 +4,9 @@
  *   npm run soak                                                         a minute
  *   npm run soak -- --logins 1000000 --trips 10000000 --faults-every 10  a day's work
  *
- * Ends when there were so many logins and answered statements, or after so many minutes; SIGINT ends it early. Either way the
- * verdict comes then.
+ * Ends when there were so many logins and round trips, or after so many minutes; SIGINT ends it early, and so does a gateway
+ * that nobody can log in to any more. Either way the verdict comes then. A round trip is a write whose answer is waited for: one
+ * statement, or now and then up to 32 together.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -13,13 +14,16 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
 import { randomNumbers } from '../../test/protocol/mutate.ts';
+import { judgeAudit } from './audit.ts';
 import { sitter, visitor, type Surroundings } from './clients.ts';
 import { trouble } from './faults.ts';
 import { prepareSoak } from './ground.ts';
 import { holdings, type Holdings } from './holdings.ts';
+import { judgeLog } from './log.ts';
+import { tripsEach } from './pace.ts';
 import { Tally } from './tally.ts';
 import { Tokens } from './tokens.ts';
-import { atRest, judgeAudit, judgeHoldings } from './verdict.ts';
+import { atRest, judgeHoldings } from './verdict.ts';
 
 const USERS = 8;
 const TOKENS_EACH = 3;
@@ -28,6 +32,10 @@ const SITTERS = 8;
 const STAGES = [0.05, 0.25, 0.5, 0.75, 1];
 const LOOK_MS = 250;
 const TELL_EVERY_MS = 30_000;
+/** Faults last five seconds; after that, the next login works. */
+const RECOVERY_LIMIT_MS = 60_000;
+/** From when clients are told to stop: as long as one may wait for an answer, and a fault that is under way. */
+const STOP_LIMIT_MS = 90_000;
 
 const { values } = parseArgs({
   options: {
@@ -59,7 +67,7 @@ const tally = new Tally();
 const beganAt = new Date();
 let told = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => (told = true));
-const ground = await prepareSoak(join(process.cwd(), 'dist/cli/main.js'), USERS);
+const ground = await prepareSoak(join(process.cwd(), 'dist/cli/main.js'), USERS, tally);
 try {
   process.exitCode = (await run()) ? 0 : 1;
 } finally {
@@ -68,56 +76,79 @@ try {
 
 /** @returns whether nothing happened that must not */
 async function run(): Promise<boolean> {
-  const tokens = new Tokens(ground);
-  for (const user of ground.users) for (let n = 0; n < TOKENS_EACH; n++) await tokens.issue(user);
   const idle = await holdings(ground, 0);
   const held: Holdings[] = [];
   const startMs = performance.now();
+  try {
+    await work(idle, held, startMs);
+  } catch (error) {
+    tally.violated(`the soak could not go on: ${String(error)}`);
+  }
+  const loadSeconds = Math.round((performance.now() - startMs) / 1000);
+  const code = await ground.end();
+  if (code !== 0) tally.violated(`the gateway ended with ${String(code)}`);
+  const audit = await judgeAudit({ url: ground.store.url(), audit: ground.services.audit }, tally);
+  judgeHoldings(idle, held, tally);
+  const violated = (what: string): void => tally.violated(what);
+  const expectedErrors = judgeLog(readFileSync(ground.logFile, 'utf8'), tally.happenings, violated);
+  if (ground.strayOutput() !== '') tally.violated(`standard error: ${ground.strayOutput().slice(0, 1000)}`);
+  print({ loadSeconds, auditRows: audit.rows, expectedErrors, held: [idle, ...held] });
+  return tally.violationCount === 0;
+}
+
+async function work(idle: Holdings, held: Holdings[], startMs: number): Promise<void> {
+  const tokens = new Tokens(ground, tally);
+  for (const user of ground.users) for (let n = 0; n < TOKENS_EACH; n++) await tokens.issue(user);
   for (const [n, share] of STAGES.entries()) {
     if (told && held.length > 0) break;
     await stage(tokens, seed * 1000 + n * 200, () => told || isReached(share, startMs));
     held.push(await atRest(ground, tally, idle));
     console.error(JSON.stringify(held.at(-1)));
   }
-  const loadSeconds = Math.round((performance.now() - startMs) / 1000);
-  const audit = await judgeAudit(ground, tally);
-  judgeHoldings(idle, held, tally);
-  const code = await ground.end();
-  if (code !== 0) tally.violated(`the gateway ended with ${String(code)}`);
-  const defects = readFileSync(ground.logFile, 'utf8')
-    .split('\n')
-    .filter((line) => /defect|uncaught|could not be kept|not written"/i.test(line));
-  for (const line of defects.slice(0, 5)) tally.violated(`log: ${line}`);
-  print({ loadSeconds, auditRows: audit.rows, held: [idle, ...held] });
-  return tally.violations.length === 0;
 }
 
-/** Load and trouble until `isOver`, and until the last client has gone. */
+/** Load and trouble until `isOver`, and until the last client has gone. @throws Error when that cannot be */
 async function stage(tokens: Tokens, seedOfStage: number, isOver: () => boolean): Promise<void> {
   let stopping = false;
   const around: Surroundings = {
     ground,
     tokens,
     tally,
-    statements: statementsEach,
+    trips: () => tripsEach(wanted, tally),
     stopping: () => stopping,
   };
   const random = (offset: number): ReturnType<typeof randomNumbers> => randomNumbers(seedOfStage + offset);
-  const work = [
+  const clientsAndTrouble = Promise.all([
     ...(faultsEvery > 0 ? [trouble(around, random(0), faultsEvery * 1000)] : []),
     ...Array.from({ length: SITTERS }, (_, n) => sitter(around, random(1 + n))),
     ...Array.from({ length: clients }, (_, n) => visitor(around, random(100 + n))),
-  ];
-  const failed = Promise.all(work);
+  ]);
   let tellAtMs = performance.now() + TELL_EVERY_MS;
-  while (!isOver()) {
-    await Promise.race([delay(LOOK_MS), failed]);
-    if (performance.now() < tellAtMs) continue;
-    tellAtMs += TELL_EVERY_MS;
-    console.error(`${tally.logins} logins, ${tally.trips} statements, ${tally.violations.length} violations`);
+  tally.lastLoginMs = performance.now();
+  try {
+    while (!isOver()) {
+      await Promise.race([delay(LOOK_MS), clientsAndTrouble]);
+      tally.endings.look();
+      const nowMs = performance.now();
+      if (ground.isGone()) throw new Error(`the gateway is gone, ${tally.happenings.lastBefore(nowMs)}`);
+      if (nowMs > tally.lastLoginMs + RECOVERY_LIMIT_MS) {
+        const since = Math.round((nowMs - tally.lastLoginMs) / 1000);
+        throw new Error(`nobody could log in for ${since} s, ${tally.happenings.lastBefore(nowMs)}`);
+      }
+      if (nowMs < tellAtMs) continue;
+      tellAtMs += TELL_EVERY_MS;
+      console.error(
+        `${tally.logins} logins, ${tally.trips} round trips, ${tally.statements} statements, ${tally.violationCount} violations`,
+      );
+    }
+  } finally {
+    stopping = true;
   }
-  stopping = true;
-  await failed;
+  const over = new AbortController();
+  const late = delay(STOP_LIMIT_MS, undefined, { signal: over.signal }).then(() => {
+    throw new Error('clients or faults did not come to their end');
+  });
+  await Promise.race([clientsAndTrouble, late]).finally(() => over.abort());
 }
 
 function isReached(share: number, startMs: number): boolean {
@@ -126,17 +157,12 @@ function isReached(share: number, startMs: number): boolean {
   return tally.logins >= share * wanted.logins && tally.trips >= share * wanted.trips;
 }
 
-/** So that logins and statements are done at the same time. */
-function statementsEach(): number {
-  if (!Number.isFinite(wanted.logins + wanted.trips)) return 10;
-  const left = (wanted.trips - tally.trips) / Math.max(1, wanted.logins - tally.logins);
-  return Math.min(200, Math.max(1, Math.round(left)));
-}
-
 function print(found: Readonly<Record<string, unknown>>): void {
-  const { violations, acknowledged, ...counted } = tally;
+  const { violations, violationCount, acknowledged, endings } = tally;
   const verdict =
-    violations.length === 0 ? 'nothing was lost, nothing is left' : `VIOLATED:\n${violations.join('\n')}`;
+    violationCount === 0
+      ? 'nothing was lost, nothing is left'
+      : `VIOLATED ${violationCount} TIMES:\n${violations.join('\n')}`;
   const plain = (_: string, value: unknown): unknown =>
     value instanceof Map ? Object.fromEntries(value) : value;
   const record = {
@@ -145,7 +171,18 @@ function print(found: Readonly<Record<string, unknown>>): void {
     clients,
     faultsEvery,
     principals: acknowledged.size,
-    ...counted,
+    longestEndingMs: endings.longestMs,
+    logins: tally.logins,
+    trips: tally.trips,
+    statements: tally.statements,
+    methods: tally.methods,
+    refused: tally.refused,
+    faults: tally.faults,
+    lost: tally.lost,
+    left: tally.left,
+    vanished: tally.vanished,
+    cancelled: tally.cancelled,
+    passedBy: tally.passedBy,
     ...found,
     verdict,
   };

@@ -1,3 +1,5 @@
+import { again } from './again.ts';
+import { Right } from './right.ts';
 import type { Tally } from './tally.ts';
 import { OPERATOR, type SoakGround, type User } from './ground.ts';
 
@@ -5,8 +7,7 @@ export interface SoakToken {
   readonly tid: string;
   readonly secret: string;
   readonly user: User;
-  /** Monotonic milliseconds at which the revocation was answered; null: live. */
-  revokedAtMs: number | null;
+  readonly right: Right;
 }
 
 /** The tokens that clients log in with: some live, and some that were revoked. */
@@ -14,27 +15,33 @@ export class Tokens {
   readonly live: SoakToken[] = [];
   readonly dead: SoakToken[] = [];
   readonly #ground: SoakGround;
+  readonly #tally: Tally;
 
-  constructor(ground: SoakGround) {
+  constructor(ground: SoakGround, tally: Tally) {
     this.#ground = ground;
+    this.#tally = tally;
   }
 
   async issue(user: User): Promise<void> {
     const { services } = this.#ground;
     const { token, info } = await services.tokens.issue(OPERATOR, { owner: user.uid, label: 'soak' });
     if (token === null) throw new Error('no token was made');
-    this.live.push({ tid: info.tid, secret: token.reveal(), user, revokedAtMs: null });
+    this.#tally.changed('token.issue', info.tid);
+    this.live.push({ tid: info.tid, secret: token.reveal(), user, right: new Right() });
   }
 
   /** Revokes one and issues another in its place. */
-  async replace(index: number, tally: Tally): Promise<void> {
+  async replace(index: number): Promise<void> {
     const [token] = this.live.splice(index % this.live.length, 1);
     if (token === undefined) return;
-    await this.#ground.services.tokens.revoke(OPERATOR, token.tid, 'soak');
-    token.revokedAtMs = performance.now();
+    const { tid, right, user } = token;
+    right.taking();
+    await again(() => this.#ground.services.tokens.revoke(OPERATOR, tid, 'soak'), this.#tally);
+    right.taken();
+    this.#tally.changed('token.revoke', tid);
     this.dead.push(token);
     if (this.dead.length > 200) this.dead.shift();
-    tally.count(tally.faults, 'token revoked');
-    await this.issue(token.user);
+    this.#tally.count(this.#tally.faults, 'token revoked');
+    await again(() => this.issue(user), this.#tally);
   }
 }
