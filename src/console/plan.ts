@@ -20,6 +20,8 @@ export interface Execution {
   readonly state: SessionState;
   /** @throws SqlError 22004 for a parameter that is NULL */
   readonly text: (operand: Operand) => string;
+  /** How many rows are wanted next: no more need be made at once, since what is not sent is kept. */
+  readonly wanted: () => number;
   /** A parameter by its number; null: NULL. */
   readonly parameter: (index: number) => string | null;
   readonly notice: (notice: Notice) => void;

@@ -72,6 +72,7 @@ export function serverVersion(version: string): string {
 /** Names that nobody knows are kept as well, for tools that set what they like; but not without end. */
 const MOST_UNKNOWN = 100;
 const LONGEST_VALUE = 4096;
+const LONGEST_NAME = 256;
 const NAME = /^[A-Za-z_][\w$]*(?:\.[A-Za-z_][\w$]*)*$/;
 /** Accepted and without effect: everything is said in ISO 8601 and UTC, with its offset, whatever a client sets. */
 const FIXED_SILENTLY = new Set(['timezone', 'datestyle']);
@@ -144,7 +145,7 @@ export class Settings {
   }
 
   #put(key: string, known: Known | undefined, value: string): void {
-    if (value.length > LONGEST_VALUE || !NAME.test(key))
+    if (value.length > LONGEST_VALUE || key.length > LONGEST_NAME || !NAME.test(key))
       throw new SqlError('22023', 'invalid name or value of a configuration parameter');
     if (known === undefined && !this.#values.has(key) && this.#values.size >= MOST_UNKNOWN + this.#known.size)
       throw new SqlError('54000', 'too many configuration parameters are set');

@@ -32,6 +32,16 @@ export function encodeValue(value: Value, type: TypeName, format: Format): Buffe
   return format === 0 ? Buffer.from(textOf(value), 'utf8') : binaryOf(value, type);
 }
 
+/** About how many characters a value has as text. */
+export function lengthOf(value: Value): number {
+  if (typeof value === 'string') return value.length;
+  if (typeof value !== 'object' || value === null || value instanceof Date) return LONGEST_OF_FIXED_SIZE;
+  return value.reduce((sum, item) => sum + item.length, 0);
+}
+
+/** Of numbers, times, and NULL. */
+const LONGEST_OF_FIXED_SIZE = 32;
+
 /** As PostgreSQL's output functions write it. A NUL, which no text of PostgreSQL can hold, is replaced. */
 export function textOf(value: Exclude<Value, null>): string {
   if (typeof value === 'string') return value.replaceAll('\0', '\uFFFD');

@@ -1,12 +1,12 @@
 import type { ConsoleDeps, Visitor } from '../deps.ts';
 import type { Execution, Plan, SessionState } from '../plan.ts';
 import { SqlError } from '../sql-error.ts';
-import { encodeValue, TYPES, type Row } from '../types.ts';
+import { encodeValue, lengthOf, TYPES, type Row } from '../types.ts';
 import type { Field } from '../../wire/result-messages.ts';
 import type { Format } from '../../wire/session-messages.ts';
 import type { Interrupt } from './interrupt.ts';
 import type { Output } from './output.ts';
-import type { Portal } from './prepared.ts';
+import { keep, letGo, type Portal } from './portal.ts';
 
 export interface ExecutorOptions {
   readonly deps: ConsoleDeps;
@@ -14,7 +14,12 @@ export interface ExecutorOptions {
   readonly state: SessionState;
   readonly output: Output;
   readonly interrupt: Interrupt;
+  /** A portal is suspended, and keeps rows. @throws SqlError 54000 */
+  readonly demandRoomFor: (portal: Portal) => void;
 }
+
+/** Of one row, in characters: a parameter may stand in each of its columns. */
+const LONGEST_ROW = 1_048_576;
 
 /** Runs plans and sends what they give. */
 export class Executor {
@@ -49,7 +54,7 @@ export class Executor {
     }
     if (portal.hasFailed || (portal.tag !== null && plan.columns === null))
       throw new SqlError('55000', 'portal cannot be run again');
-    const isDone = await this.#advance(portal, plan, maxRows > 0 ? maxRows : Number.POSITIVE_INFINITY);
+    const isDone = await this.#attempt(portal, plan, maxRows > 0 ? maxRows : Number.POSITIVE_INFINITY);
     if (isDone) output.result({ kind: 'commandComplete', tag: portal.tag ?? '' });
     else output.result({ kind: 'portalSuspended' });
   }
@@ -60,36 +65,45 @@ export class Executor {
     else output.result({ kind: 'rowDescription', fields: fieldsOf(plan, formats) });
   }
 
+  /** One that fails is not run on, and keeps nothing. @returns as #advance */
+  async #attempt(portal: Portal, plan: Plan, maxRows: number): Promise<boolean> {
+    portal.hasFailed = true;
+    try {
+      const isDone = await this.#advance(portal, plan, maxRows);
+      if (!isDone) this.#options.demandRoomFor(portal);
+      portal.hasFailed = false;
+      return isDone;
+    } finally {
+      if (portal.hasFailed) letGo(portal);
+    }
+  }
+
   /** @returns false when the limit was reached first */
   async #advance(portal: Portal, plan: Plan, maxRows: number): Promise<boolean> {
     const { output, interrupt, state } = this.#options;
     portal.run ??= plan.run(this.#execution(portal));
-    let left = maxRows;
+    portal.wanted = maxRows;
     for (;;) {
-      for (const [at, row] of portal.pending.entries()) {
-        if (left === 0) {
-          portal.pending = portal.pending.slice(at);
-          return false;
-        }
-        left -= 1;
-        output.result({ kind: 'dataRow', values: cellsOf(row, plan, portal.formats) });
+      for (; portal.sent < portal.batch.length; portal.sent += 1) {
+        if (portal.wanted === 0) return false;
+        portal.wanted -= 1;
+        const values = cellsOf(portal.batch[portal.sent] ?? [], plan, portal.formats);
+        output.result({ kind: 'dataRow', values });
         await output.breathe();
       }
-      portal.pending = [];
       if (portal.tag !== null) return true;
-      if (left === 0) return false;
+      if (portal.wanted === 0) return false;
       const changes = plan.changes === true;
       const timeoutMs = state.settings.statementTimeoutMs;
-      portal.hasFailed = true;
       const next = await interrupt.guard(portal.run.next(), { timeoutMs, changes });
-      portal.hasFailed = false;
       if (next.done === true) portal.tag = next.value;
-      else portal.pending = next.value;
+      keep(portal, next.done === true ? [] : next.value);
       if (changes) state.transaction.changed();
     }
   }
 
-  #execution({ values }: Portal): Execution {
+  #execution(portal: Portal): Execution {
+    const { values } = portal;
     const { deps, visitor, state, output } = this.#options;
     const parameter = (index: number): string | null => values[index - 1] ?? null;
     return {
@@ -97,6 +111,7 @@ export class Executor {
       visitor,
       state,
       parameter,
+      wanted: () => portal.wanted,
       text(operand) {
         const value = operand.kind === 'text' ? operand.text : parameter(operand.index);
         if (value === null) throw new SqlError('22004', 'a parameter must not be NULL here');
@@ -115,7 +130,10 @@ export class Executor {
   }
 }
 
+/** @throws SqlError 54000 */
 function cellsOf(row: Row, { columns }: Plan, formats: readonly Format[]): (Buffer | null)[] {
+  const length = row.reduce((sum: number, value) => sum + lengthOf(value), 0);
+  if (length > LONGEST_ROW) throw new SqlError('54000', 'the row is too large');
   return (columns ?? []).map(({ type }, index) => encodeValue(row[index] ?? null, type, formats[index] ?? 0));
 }
 

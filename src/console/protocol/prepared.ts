@@ -1,9 +1,10 @@
 import { SqlError } from '../sql-error.ts';
-import type { Plan, Run } from '../plan.ts';
+import type { Plan } from '../plan.ts';
 import { parseSingle } from '../sql/parse.ts';
 import { planOf } from '../run/plan-of.ts';
-import { TYPES, decodeParameter, type Row } from '../types.ts';
+import { TYPES, decodeParameter } from '../types.ts';
 import type { Format, SessionMessage } from '../../wire/session-messages.ts';
+import { portalOf, type Portal } from './portal.ts';
 
 type Parse = Extract<SessionMessage, { kind: 'parse' }>;
 type Bind = Extract<SessionMessage, { kind: 'bind' }>;
@@ -17,27 +18,9 @@ export interface Prepared {
   readonly bytes: number;
 }
 
-/** A statement with the values of its parameters, as far as it has run. */
-export interface Portal {
-  readonly plan: Plan | null;
-  readonly values: readonly (string | null)[];
-  /** Of each column; as asked for, once it is known how many columns there are. */
-  readonly formats: readonly Format[];
-  readonly bytes: number;
-  /** Null: not begun. */
-  run: Run | null;
-  /** Rows that were made and not sent. */
-  pending: readonly Row[];
-  /** Null: not done. */
-  tag: string | null;
-  /** Its statement failed, so it is not run on: what it changed would change twice. */
-  hasFailed: boolean;
-}
-
 /** What one session may have prepared at a time. */
 const MOST_NAMES = 1000;
 const MOST_BYTES = 4 * 1_048_576;
-/** A portal that was suspended holds a page of rows. */
 const MOST_PORTALS = 64;
 
 /** Prepared statements and portals of one session; the empty name is the one that is replaced each time. */
@@ -72,16 +55,7 @@ export class PreparedObjects {
     if (this.#portals.size >= MOST_PORTALS) throw tooMany();
     this.#demandRoom(bytes);
     const formats = formatsOf(message.resultFormats, prepared.plan?.columns?.length ?? 0);
-    this.#portals.set(name, {
-      plan: prepared.plan,
-      values,
-      formats,
-      bytes,
-      run: null,
-      pending: [],
-      tag: null,
-      hasFailed: false,
-    });
+    this.#portals.set(name, portalOf(prepared.plan, { values, formats, bytes }));
   }
 
   /** @throws SqlError 26000 */
@@ -99,6 +73,16 @@ export class PreparedObjects {
     const found = this.#portals.get(name);
     if (found !== undefined) return found;
     throw new SqlError('34000', `portal "${name}" does not exist`);
+  }
+
+  /**
+   * A portal was suspended. Alone, it may keep whatever its plan makes at once; several share what one session may have.
+   * @throws SqlError 54000
+   */
+  demandRoomFor(suspended: Portal): void {
+    const keeping = [...this.#portals.values()].filter(({ kept }) => kept > 0);
+    const kept = keeping.reduce((sum, portal) => sum + portal.kept, 0);
+    if (kept > MOST_BYTES && keeping.some((portal) => portal !== suspended)) throw tooMany();
   }
 
   /** Closing what is not there is no error. */

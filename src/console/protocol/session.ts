@@ -12,6 +12,7 @@ import { Transaction } from '../transaction.ts';
 import { Executor } from './executor.ts';
 import { Interrupt } from './interrupt.ts';
 import { ClientGone, Output } from './output.ts';
+import { portalOf } from './portal.ts';
 import { PreparedObjects } from './prepared.ts';
 
 /** Nothing that the console understands is longer. */
@@ -53,6 +54,7 @@ export class ConsoleSession {
       state: this.#state,
       output: this.#output,
       interrupt: this.#interrupt,
+      demandRoomFor: (portal) => this.#prepared.demandRoomFor(portal),
     });
   }
 
@@ -115,6 +117,8 @@ export class ConsoleSession {
         return;
       default:
         this.#isSkipping = !(await this.#attempt(() => this.#extended(message)));
+        // Answers may be thousands of times longer than what asks for them, and Sync may be a long time in coming.
+        await this.#output.breathe();
     }
   }
 
@@ -151,17 +155,7 @@ export class ConsoleSession {
       const plan = planOf(statement);
       this.#executor.demandAllowed(plan);
       if (plan !== null && plan.columns !== null) this.#executor.describe(plan, []);
-      const portal = {
-        plan,
-        values: [],
-        formats: [],
-        bytes: 0,
-        run: null,
-        pending: [],
-        tag: null,
-        hasFailed: false,
-      };
-      await this.#executor.execute(portal, 0);
+      await this.#executor.execute(portalOf(plan), 0);
     }
   }
 

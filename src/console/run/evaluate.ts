@@ -123,6 +123,7 @@ function functionOf(name: string): SqlFunction {
 }
 
 function textArgument(value: Value | undefined): string {
+  if (typeof value === 'string') return value;
   if (value === null || value === undefined) throw new SqlError('22004', 'an argument must not be NULL');
   return textOf(value);
 }
@@ -142,7 +143,7 @@ function cast(value: Value, to: TypeName): Value {
     case 'bool':
       return /^(?:t|true|on|yes|y|1)$/i.test(textOf(value));
     case 'text':
-      return textOf(value);
+      return typeof value === 'string' ? value : textOf(value);
     case 'text[]':
     case 'timestamptz':
     case 'uuid':
@@ -154,7 +155,11 @@ function cast(value: Value, to: TypeName): Value {
 
 const BOUNDS = { int4: 2 ** 31, int8: Number.MAX_SAFE_INTEGER } as const;
 
+/** Zeros in front and behind included. */
+const LONGEST_NUMBER = 1000;
+
 function number(text: string, to: 'int4' | 'int8' | 'float8'): number {
+  if (text.length > LONGEST_NUMBER) throw new SqlError('22P02', `invalid input syntax for type ${to}`);
   const value = Number(text);
   const fits =
     to === 'float8' ? Number.isFinite(value) : Number.isInteger(value) && Math.abs(value) < BOUNDS[to];

@@ -54,7 +54,8 @@ export function tokensPlan(whose: Whose): Plan {
       const owner = await ownerOf(execution, caller, whose);
       let cursor: string | null = null;
       do {
-        const query = { limit: PAGE, cursor, ...(owner !== null && { owner }) };
+        const limit = Math.min(PAGE, execution.wanted());
+        const query = { limit, cursor, ...(owner !== null && { owner }) };
         const page = await execution.deps.tokens.list(caller, query);
         yield page.items.map((token) => rowOf(TOKENS, token));
         cursor = page.nextCursor;
@@ -71,7 +72,10 @@ export function usersPlan(): Plan {
       const caller = await callerOf(execution);
       let cursor: string | null = null;
       do {
-        const page = await execution.deps.accounts.listUsers(caller, { limit: PAGE, cursor });
+        const page = await execution.deps.accounts.listUsers(caller, {
+          limit: Math.min(PAGE, execution.wanted()),
+          cursor,
+        });
         yield page.items.map((user) => rowOf(USERS, user));
         cursor = page.nextCursor;
       } while (cursor !== null);

@@ -65,8 +65,11 @@ function picked(
 }
 
 function lowered(value: Value): string {
-  return value === null ? '' : textOf(value).toLowerCase();
+  return value === null ? '' : textOf(value).slice(0, LONGEST_KEY).toLowerCase();
 }
+
+/** No key is longer; a parameter that stands in thousands of conditions may be. */
+const LONGEST_KEY = 1000;
 
 function cellsOf(
   item: Item,

@@ -247,6 +247,64 @@ describe('extended queries', () => {
     expect(await client.ask(SYNC)).toBe(`1 ${'2 '.repeat(64)}E:54000 Z:I`);
   });
 
+  test.each(['$1', '$1::text', 'coalesced'])('a large parameter in each column: %s', async (column) => {
+    const client = talk();
+    const peakBefore = process.resourceUsage().maxRSS;
+    const columns = (count: number) => Array.from({ length: count }, () => column).join(',');
+    const big = 'x'.repeat(1_000_000);
+    const select = (count: number): string =>
+      `select ${columns(count)}`.replaceAll('coalesced', 'cast($1 as text)');
+    const messages = [parse(select(1664)), bind([big]), execute(), SYNC];
+    expect(await client.ask(...messages)).toBe('1 2 E:54000 Z:I');
+    expect(await client.ask(parse(select(2)), bind([big]), execute(), SYNC)).toBe('1 2 E:54000 Z:I');
+    expect(await client.ask(parse(select(1)), bind([big]), execute(), SYNC)).toBe('1 2 D C:SELECT 1 Z:I');
+    // In kilobytes. Each column encoded would be 1.6 GB.
+    expect(process.resourceUsage().maxRSS - peakBefore).toBeLessThan(200_000);
+  });
+
+  test('answers to a long row of messages do not wait for Sync', async () => {
+    const client = talk().send(parse(`select 1 as "${'x'.repeat(20_000)}"`, 's'));
+    client.send(describeOf('S', 's'), describeOf('S', 's'));
+    const types: (string | undefined)[] = [];
+    while (types.length < 5) types.push((await client.next())?.type);
+    expect(types.join(' ')).toBe('1 t T t T');
+    expect(await client.ask(SYNC)).toBe('Z:I');
+  });
+
+  test('suspended portals share what a session may keep; one alone may keep what there is', async () => {
+    const rules = Array.from({ length: 1000 }, (_, at) => ({
+      by: null,
+      rule: `${at}`,
+      passes: true,
+      detail: 'x'.repeat(3000),
+    }));
+    const client = talk({ explainLogin: () => Promise.resolve([...rules, ...rules]) });
+    await client.ask(query('BEGIN; SAVEPOINT a'), parse('EXPLAIN LOGIN', 's'));
+    const begin = (name: string) => [bind([], { statement: 's', portal: name }), execute(1, name), SYNC];
+    expect(await client.ask(...begin('p'))).toBe('1 2 D s Z:T');
+    expect(await client.ask(...begin('q'))).toBe('2 D E:54000 Z:E');
+    expect(await client.ask(query('ROLLBACK TO a'), execute(1, 'q'), SYNC)).toBe('C:ROLLBACK Z:T');
+    expect(await client.heard()).toBe('E:55000 Z:E');
+    expect(await client.ask(query('ROLLBACK TO a'))).toBe('C:ROLLBACK Z:T');
+    expect(await client.ask(execute(2, 'p'), SYNC)).toBe('D D s Z:T');
+    expect(await client.ask(closeOf('P', 'p'), ...begin('r'))).toBe('3 2 D s Z:T');
+  });
+
+  test('of a long list, no more rows are asked for than the client wants', async () => {
+    const asked: (number | undefined)[] = [];
+    const { tokens } = ground.deps;
+    const list: typeof tokens.list = (actor, page) => {
+      asked.push(page.limit);
+      return tokens.list(actor, page);
+    };
+    for (let n = 0; n < 3; n++) await issueTo(ground.services, ada);
+    const client = talk({ tokens: { ...tokens, list } });
+    const messages = [parse('SHOW MY TOKENS'), bind(), execute(1), execute(2), execute(), SYNC];
+    expect(await client.ask(...messages)).toMatch(/^1 2 D s D D s (D )*C:SHOW Z:I$/);
+    expect(asked.slice(0, 2)).toEqual([1, 2]);
+    for (const limit of asked.slice(2)) expect(limit).toBe(1000);
+  });
+
   test('values by text and binary reach the services', async () => {
     const client = talk();
     const { info } = await issueTo(ground.services, ada);
