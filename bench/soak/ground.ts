@@ -79,7 +79,8 @@ export async function prepareSoak(program: string, userCount: number, tally: Tal
     log: createLog('silent'),
   });
   await services.policy.set(OPERATOR, { maxLiveTokensPerUser: 128 });
-  tally.changed('policy.set', null);
+  const [change] = await services.policy.history(OPERATOR, { limit: 1 });
+  tally.changed('policy.set', String(change?.version));
   const users: User[] = [];
   for (let n = 0; n < userCount; n++) users.push(await addUser(services, `user${n}`, tally));
   const passer = await addUser(services, 'passer', tally);

@@ -36,8 +36,8 @@ export class Tally {
     map.set(key, (map.get(key) ?? 0) + 1);
   }
 
-  changed(action: string, id: string | null): void {
-    this.count(this.changes, `${action} ${id ?? ''}`);
+  changed(action: string, id: string): void {
+    this.count(this.changes, `${action} ${id}`);
   }
 
   /** The first hundred are kept, the others counted. */
