@@ -36,6 +36,11 @@ const problems = packages.flatMap((entry) => [
   ...sourceProblems(entry),
 ]);
 
+// npm before 12 does not know allowScripts, and asks nobody before it runs a script of a package.
+if (!/^ignore-scripts *= *true$/m.test(readFileSync(join(root, '.npmrc'), 'utf8'))) {
+  problems.push('.npmrc: without ignore-scripts=true, npm 10 and 11 run the scripts of packages');
+}
+
 function licenceProblems({ name, version, license, dev }) {
   if (ALLOWED.has(license) || (dev && ALLOWED_FOR_TOOLS.has(license))) return [];
   return [
