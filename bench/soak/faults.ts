@@ -79,7 +79,7 @@ const FAULTS: readonly (readonly [name: string, weight: number, part: Part | nul
   [
     'engine: a session ended',
     4,
-    null,
+    'an engine session',
     ({ ground }) =>
       ground.ask(
         ground.engine,

@@ -1,5 +1,5 @@
 /** What of the gateway's surroundings a fault takes away. */
-export type Part = 'store' | 'engine';
+export type Part = 'store' | 'engine' | 'an engine session';
 
 export interface Happening {
   readonly name: string;

@@ -31,6 +31,9 @@ const ENGINE_AWAY = /^the engine "[^"]*" is not available at the moment/;
 const ENGINE_STARTS =
   /^the database system is (?:starting up|shutting down|not yet accepting connections|in recovery mode)/;
 
+/** The engine's own, to one that is told to end. */
+const SESSION_ENDED = /^terminating connection due to administrator command/;
+
 /** @param heard null: no word, the connection was closed @returns why it was wrong to refuse this login so; null: it was right */
 export function judgeRefusal(attempt: Attempt, heard: Refusal | null, happenings: Happenings): string | null {
   const { fromMs, toMs } = attempt;
@@ -44,6 +47,12 @@ export function judgeRefusal(attempt: Attempt, heard: Refusal | null, happenings
         return wrong('in other words than PostgreSQL’s');
       }
       return mayBeRefused(attempt) ? null : wrong('although its secret was good');
+    case '57P01':
+      // The engine's own word, where the session that was being opened is the one that was ended.
+      if (!SESSION_ENDED.test(heard.text)) return wrong('in words that nobody was promised');
+      return happenings.near('an engine session', fromMs, toMs) === undefined
+        ? wrong('while nobody ended its session')
+        : null;
     case '57P03':
       if (STORE_AWAY.test(heard.text)) {
         return happenings.near('store', fromMs, toMs) === undefined
@@ -51,9 +60,9 @@ export function judgeRefusal(attempt: Attempt, heard: Refusal | null, happenings
           : null;
       }
       if (ENGINE_AWAY.test(heard.text) || ENGINE_STARTS.test(heard.text)) {
-        return happenings.near('engine', fromMs, toMs) === undefined
-          ? wrong('while the engine was there')
-          : null;
+        const broken =
+          happenings.near('engine', fromMs, toMs) ?? happenings.near('an engine session', fromMs, toMs);
+        return broken === undefined ? wrong('while the engine was there') : null;
       }
       return wrong('in words that nobody was promised');
     default:

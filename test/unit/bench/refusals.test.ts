@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 
-import { Happenings } from '../../../bench/soak/happenings.ts';
+import { Happenings, type Part } from '../../../bench/soak/happenings.ts';
 import { judgeAdmission, judgeRefusal, refusalOf, type Attempt } from '../../../bench/soak/refusals.ts';
 import { Right } from '../../../bench/soak/right.ts';
 
@@ -8,6 +8,8 @@ const STORE_AWAY =
   'SFATAL VFATAL C57P03 Mlogins are unavailable: the token store cannot be reached at the moment  ';
 const ENGINE_AWAY = 'SFATAL VFATAL C57P03 Mthe engine "default" is not available at the moment  ';
 const WRONG_SECRET = 'SFATAL VFATAL C28P01 Mpassword authentication failed for user "ann"  ';
+const ENDED = 'SFATAL VFATAL C57P01 Mterminating connection due to administrator command  ';
+const REVOKED = 'SFATAL VFATAL C57P01 Mterminating connection: the token was revoked  ';
 const TOO_MANY = 'SFATAL VFATAL C53300 Msorry, too many clients already  ';
 const DEFECT = 'SFATAL VFATAL CXX000 Minternal error in the gateway  ';
 const CLOSED = 'the connection was closed';
@@ -22,10 +24,7 @@ const attempt = (more: Partial<Attempt> = {}): Attempt => ({
 });
 
 /** @param part of what was broken from second 3 to 4 */
-const broken = (
-  part: 'store' | 'engine' | null,
-  [fromMs, toMs] = [3000, 4000] as readonly [number, number],
-) => {
+const broken = (part: Part | null, [fromMs, toMs] = [3000, 4000] as readonly [number, number]) => {
   const happenings = new Happenings();
   happenings.end(happenings.begin('a fault', part, fromMs), toMs);
   return happenings;
@@ -64,6 +63,13 @@ describe('a refusal is right', () => {
     ['right after that', during(5500, 5600), STORE_AWAY, broken('store')],
     ['that waited for the store to go', during(2000, 3001), STORE_AWAY, broken('store')],
     ['while the engine is away', during(3500, 3600), ENGINE_AWAY, broken('engine')],
+    ['by the engine, of a session that was ended', during(3500, 3600), ENDED, broken('an engine session')],
+    [
+      'when its engine session was ended too soon',
+      during(3500, 3600),
+      ENGINE_AWAY,
+      broken('an engine session'),
+    ],
   ])('%s', (_, login, heard, happenings) => {
     expect(judgeRefusal(login, refusalOf(heard), happenings)).toBe(null);
   });
@@ -127,6 +133,27 @@ describe('a refusal is wrong', () => {
       ENGINE_AWAY,
       broken(null),
       /engine was there/,
+    ],
+    [
+      'as ended while nothing was',
+      during(3500, 3600),
+      ENDED,
+      broken('engine'),
+      /nobody ended its session: 57P01/,
+    ],
+    [
+      'as ended for another reason',
+      during(3500, 3600),
+      REVOKED,
+      broken('an engine session'),
+      /promised: 57P01/,
+    ],
+    [
+      'for the store, by a session’s end',
+      during(3500, 3600),
+      STORE_AWAY,
+      broken('an engine session'),
+      /store was there/,
     ],
     ['for want of room', during(3500, 3600), TOO_MANY, broken('store'), /nobody was promised: 53300 sorry/],
     ['by a defect', during(3500, 3600), DEFECT, broken('store'), /nobody was promised: XX000 internal error/],
