@@ -101,11 +101,7 @@ async function openOverTls(
   how: 'direct' | 'requested',
 ): Promise<Admitted | CancelAsked> {
   const { costsLater } = await awaitHello(attempt.opening, identity.groups);
-  const handshake = (): Promise<TLSSocket> => shakeHands(attempt, identity);
-  const { boundedHandshakes } = attempt.options;
-  const encrypted = await (costsLater
-    ? boundedHandshakes.run(attempt.peer.address, handshake, () => attempt.opening.destroy())
-    : handshake());
+  const encrypted = await shakeHands(attempt, identity, costsLater);
   const transport = attempt.encrypt(encrypted);
   // ALPN keeps a client that was lured here from another protocol's server from going on; src/backend/libpq/be-secure-openssl.c
   if (how === 'direct' && encrypted.alpnProtocol !== ALPN_PROTOCOL) {
@@ -122,12 +118,18 @@ async function openOverTls(
   return begin(attempt, first, { tls, transport, reader });
 }
 
-async function shakeHands({ opening, options }: Attempt, identity: TlsIdentity): Promise<TLSSocket> {
+async function shakeHands(
+  { opening, options, peer }: Attempt,
+  identity: TlsIdentity,
+  costsLater: boolean,
+): Promise<TLSSocket> {
   await options.turns.take();
   const socket = opening.release();
   // one that closed meanwhile would never say so again
   if (socket.destroyed) throw new SilentClose(null);
-  return acceptTls(socket, identity).catch(silently);
+  const handshake = acceptTls(socket, identity);
+  const { boundedHandshakes } = options;
+  return (costsLater ? boundedHandshakes.finish(peer.address, handshake) : handshake.done).catch(silently);
 }
 
 interface Encrypted {

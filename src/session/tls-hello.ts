@@ -1,8 +1,11 @@
+import type { TLSSocket } from 'node:tls';
 import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
-import { FairQueue, type FairQueueOptions } from '../core/fair-queue.ts';
+import { FairQueue } from '../core/fair-queue.ts';
+import type { Handshake } from '../tls/accept.ts';
 import { decodeClientHello } from '../tls/client-hello.ts';
 import { clientMalformed } from '../wire/malformed.ts';
+import { handleOf, type StreamHandle } from './native-streams.ts';
 import { SilentClose, type OpeningSocket } from './opening-socket.ts';
 
 /** What is known of a handshake before it costs anything. */
@@ -41,38 +44,108 @@ export async function awaitHello(opening: OpeningSocket, groups: readonly number
 }
 
 /** At worst, so many keys of the costliest group are computed in one round of the event loop. */
-const LIMITS: FairQueueOptions = { running: 16, waiting: 1000, waitingPerLane: 250 };
+const LISTENED_TO = 16;
+/** A client that has answered by then has its answer in the kernel, where it is found within one round of the event loop. */
+const SLICE_MS = 5;
 const TIMEOUT_MS = 3000;
 
 /**
  * The handshakes that cost something after their turn. When, is up to the client, which may have many do so together: what bounds
- * that is how many are under way at once.
+ * that is how many are listened to at once. While others wait, one is listened to for a moment and then, if it is silent, not
+ * until all others were: what it sends meanwhile stays in the kernel. So those who never answer keep nobody waiting for long.
  */
 export class BoundedHandshakes {
+  /** Lanes are addresses, or /64. How many wait is bounded by how many connections there may be that have not logged in. */
   readonly #queue: FairQueue;
   readonly #clock: Clock;
 
-  /** @param limits lanes are addresses, or /64 */
-  constructor(clock: Clock, limits: FairQueueOptions = LIMITS) {
+  constructor(clock: Clock, listenedTo = LISTENED_TO) {
     this.#clock = clock;
-    this.#queue = new FairQueue(limits);
+    this.#queue = new FairQueue({ running: listenedTo, waiting: Infinity, waitingPerLane: Infinity });
   }
 
   /**
    * @param address the client's
-   * @param giveUp called when it takes too long; has `handshake` fail
-   * @throws SilentClose when too many wait already; what `handshake` throws
+   * @param handshake that was just begun
+   * @throws what the handshake fails with, also when the client takes too long
    */
-  run<T>(address: string, handshake: () => Promise<T>, giveUp: () => void): Promise<T> {
-    const result = this.#queue.run(addressBlock(address), async () => {
-      const timer = this.#clock.after(TIMEOUT_MS, giveUp);
-      try {
-        return await handshake();
-      } finally {
+  async finish(address: string, { encrypted, done }: Handshake): Promise<TLSSocket> {
+    const beganMs = this.#clock.monotonicMs();
+    const lane = addressBlock(address);
+    const listened = new Listened(encrypted, done);
+    await listened.helloIsRead();
+    listened.stop();
+    while (!listened.isOver()) {
+      await this.#queue.run(lane, async () => {
+        if (listened.isOver()) return;
+        listened.start();
+        do await this.#slice(listened);
+        while (!listened.isOver() && this.#mayGoOn(listened, beganMs));
+        if (!listened.isOver()) listened.stop();
+      });
+    }
+    return done;
+  }
+
+  /** Nobody is given up who was not listened to in the end. */
+  #mayGoOn(listened: Listened, beganMs: number): boolean {
+    if (this.#clock.monotonicMs() - beganMs < TIMEOUT_MS)
+      return this.#queue.waiting === 0 || !listened.canStop;
+    listened.giveUp();
+    return true;
+  }
+
+  async #slice(listened: Listened): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(SLICE_MS, resolve);
+      void listened.end.then(() => {
         timer.cancel();
-      }
+        resolve();
+      });
     });
-    if (result === null) throw new SilentClose(clientMalformed('too many TLS handshakes are under way'));
-    return result;
+  }
+}
+
+/** A handshake whose client is listened to or not. */
+class Listened {
+  #over = false;
+  /** Settles when there is nothing more to listen for. */
+  readonly end: Promise<void>;
+  readonly #encrypted: TLSSocket;
+  /** Null where Node's internals are not what was tried: such a client is listened to until it is done, or given up. */
+  readonly #handle: StreamHandle | null;
+
+  constructor(encrypted: TLSSocket, done: Promise<TLSSocket>) {
+    this.#encrypted = encrypted;
+    this.#handle = handleOf(encrypted);
+    const onEnd = (): void => {
+      this.#over = true;
+    };
+    this.end = done.then(onEnd, onEnd);
+  }
+
+  isOver(): boolean {
+    return this.#over;
+  }
+
+  get canStop(): boolean {
+    return this.#handle !== null;
+  }
+
+  /** TLSSocket begins to read in a tick of its own, with what was in the buffer. */
+  helloIsRead(): Promise<void> {
+    return new Promise((resolve) => process.nextTick(resolve));
+  }
+
+  start(): void {
+    if (!this.#encrypted.destroyed) this.#handle?.readStart();
+  }
+
+  stop(): void {
+    if (!this.#encrypted.destroyed) this.#handle?.readStop();
+  }
+
+  giveUp(): void {
+    this.#encrypted.destroy();
   }
 }

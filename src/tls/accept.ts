@@ -5,21 +5,33 @@ import { fatal, GatewayError } from '../core/errors.ts';
 import { ALPN_PROTOCOL } from '../wire/constants.ts';
 import type { TlsIdentity } from './server-tls.ts';
 
+/** A TLS handshake that has begun; what came before is dealt with in the next tick. */
+export interface Handshake {
+  readonly encrypted: TLSSocket;
+  /**
+   * The encrypted connection once it is one; nothing has been read from it. Its `alpnProtocol` is `postgresql` or false.
+   * Fails with GatewayError `wire.tls_handshake`; the connection is closed then.
+   */
+  readonly done: Promise<TLSSocket>;
+}
+
 /**
  * The server's side of a TLS handshake.
- * @param socket bytes that are in its read buffer belong to the handshake. From now on it is the returned socket's: to
+ * @param socket bytes that are in its read buffer belong to the handshake. From now on it is the encrypted socket's: to
  *   destroy either destroys both.
- * @returns the encrypted connection; nothing has been read from it. Its `alpnProtocol` is `postgresql` or false
- * @throws GatewayError `wire.tls_handshake`; the connection is closed then
  */
-export function acceptTls(socket: Socket, identity: TlsIdentity): Promise<TLSSocket> {
+export function acceptTls(socket: Socket, identity: TlsIdentity): Handshake {
+  const encrypted = new TLSSocket(socket, {
+    isServer: true,
+    secureContext: identity.context,
+    ALPNProtocols: [ALPN_PROTOCOL],
+  });
+  return { encrypted, done: secured(socket, encrypted) };
+}
+
+function secured(socket: Socket, encrypted: TLSSocket): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
     let failure: Error | null = null;
-    const encrypted = new TLSSocket(socket, {
-      isServer: true,
-      secureContext: identity.context,
-      ALPNProtocols: [ALPN_PROTOCOL],
-    });
     const onClose = (): void => reject(handshakeFailed(failure));
     // the raw socket may be half-open, but half a handshake is none
     const onEnd = (): void => void encrypted.destroy();

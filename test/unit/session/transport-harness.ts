@@ -124,7 +124,7 @@ export async function acceptedOverTls(transports: Transports = createTransports(
   const identity = (await loadServerTls(files)).current();
   await rm(folder, { recursive: true });
   const { peer: raw, socket } = await acceptedSocket();
-  const accepting = acceptTls(socket, identity);
+  const accepting = acceptTls(socket, identity).done;
   const peer = connectTls({ socket: raw, secureContext: createSecureContext(), rejectUnauthorized: false });
   peer.allowHalfOpen = true;
   play(peer);
