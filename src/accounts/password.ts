@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { GatewayError, fatal } from '../core/errors.ts';
 import { parseVerifier } from '../scram/verifier.ts';
 
@@ -18,4 +19,17 @@ export function parseStoredPassword(text: string): StoredPassword {
     'a user’s password in the store is neither a SCRAM-SHA-256 verifier nor an argon2id hash',
     fatal('XX000', 'internal error'),
   );
+}
+
+/** Changes with the password; to compare what was proved with what is stored by now. */
+export function passwordMark(stored: StoredPassword): string {
+  const hash = createHash('sha256');
+  if (stored.kind === 'argon2id') hash.update(stored.hash);
+  else hash.update(stored.storedKey).update(stored.serverKey);
+  return hash.digest('base64');
+}
+
+/** The same of what the store has. @returns null where no password is set */
+export function markOfStored(text: string | null): string | null {
+  return text === null ? null : passwordMark(parseStoredPassword(text));
 }

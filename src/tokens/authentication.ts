@@ -1,17 +1,18 @@
 import type { Hasher } from '../accounts/hasher.ts';
+import { passwordMark } from '../accounts/password.ts';
 import { findUserRow } from '../accounts/user-rows.ts';
 import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { RequestError, type ErrorCode } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
-import { deriveKeys } from '../scram/keys.ts';
 import type { Audit } from '../store/audit.ts';
 import type { Store } from '../store/store.ts';
-import type { Authentication, Authenticator, OpenedSession, SessionKind } from './authenticator.ts';
+import type { Authentication, Authenticator, OpenedSession } from './authenticator.ts';
 import { checkPassword } from './check-password.ts';
 import type { AccountCredentials, Credentials, TokenWithAccount } from './credentials.ts';
 import { effectiveActor } from './effective-actor.ts';
-import { generateToken, isWellFormed, kindOfToken, tokenDigest } from './format.ts';
+import { isWellFormed, kindOfToken, tokenDigest } from './format.ts';
+import { openSession } from './open-session.ts';
 import { networksOf, ofNamed, refused, refusedThere } from './refused.ts';
 import type { Origin } from './service.ts';
 import { endOf, tokenStanding, type TokenStanding } from './standing.ts';
@@ -25,12 +26,6 @@ export interface AuthenticatorDeps {
   /** Reserved user names that mean "the password is a token". */
   readonly tokenUsers: readonly string[];
 }
-
-const HOUR_MS = 3_600_000;
-const LIFETIMES_MS = { login: 30 * HOUR_MS, exchange: HOUR_MS, web: 12 * HOUR_MS } as const satisfies Record<
-  SessionKind,
-  number
->;
 
 const CODES = {
   revoked: 'login.token_revoked',
@@ -81,40 +76,16 @@ class StoreAuthenticator implements Authenticator {
     return this.#bySession(digest, origin);
   }
 
-  async openSession(
-    actor: Parameters<Authenticator['openSession']>[0],
-    kind: SessionKind,
-    lifetimeMs: number = LIFETIMES_MS[kind],
-  ): Promise<OpenedSession> {
-    const { store, clock, credentials } = this.#deps;
-    const now = clock.now();
-    const parent = actor.tid === null ? null : await credentials.byTid(actor.tid);
-    if (actor.tid !== null && (parent === null || tokenStanding(parent, now) !== 'live')) {
-      throw new RequestError(
-        'request.unauthenticated',
-        'The token behind this session is not valid any more.',
-      );
+  async openSession(...of: Parameters<Authenticator['openSession']>): Promise<OpenedSession> {
+    try {
+      return await openSession(this.#deps, ...of);
+    } catch (error) {
+      const [{ actor }] = of;
+      if (error instanceof RequestError) {
+        this.#note('http.login', actor.name, refused(error.code, actor), actor);
+      }
+      throw error;
     }
-    const parentEnd = parent === null ? null : endOf(parent.token);
-    const end = new Date(now.getTime() + lifetimeMs);
-    const expiresAt = parentEnd !== null && parentEnd < end ? parentEnd : end;
-    const token = generateToken('session');
-    // What was got for a token may take its place on the wire, and so needs keys for SCRAM.
-    const keys = kind === 'exchange' && parent !== null ? await this.#wireKeys(parent, token) : null;
-    await store.db
-      .insertInto('http_sessions')
-      .values({
-        digest: tokenDigest(token.reveal()),
-        kind,
-        uid: actor.uid,
-        tid: actor.tid,
-        stored_key: keys?.storedKey ?? null,
-        server_key: keys?.serverKey ?? null,
-        created_at: now,
-        expires_at: expiresAt,
-      })
-      .execute();
-    return { token, expiresAt };
   }
 
   async endSession(secret: Secret, origin: Origin = NOWHERE): Promise<void> {
@@ -152,8 +123,15 @@ class StoreAuthenticator implements Authenticator {
     if (found.account.disabled) return refused('login.owner_disabled', subject);
     const there = refusedThere(origin, networksOf(found.account), subject);
     if (there !== null) return there;
-    const actor = effectiveActor(found.account, { via: 'password', token: null, origin });
-    return { ok: true, actor, expiresAt: null, openedAt: null, sessionKind: null };
+    const { password } = found.account;
+    return {
+      ok: true,
+      actor: effectiveActor(found.account, { via: 'password', token: null, origin }),
+      passwordMark: password === null ? null : passwordMark(password),
+      expiresAt: null,
+      openedAt: null,
+      sessionKind: null,
+    };
   }
 
   /** @param name what the caller said, where nobody is known */
@@ -183,7 +161,14 @@ class StoreAuthenticator implements Authenticator {
     const there = refusedThere(origin, { ...networksOf(account), token: token.networks }, subject);
     if (there !== null) return there;
     const actor = effectiveActor(account, { via, token, origin });
-    return { ok: true, actor, expiresAt: endOf(token), openedAt: null, sessionKind: null };
+    return {
+      ok: true,
+      actor,
+      passwordMark: null,
+      expiresAt: endOf(token),
+      openedAt: null,
+      sessionKind: null,
+    };
   }
 
   async #bySession(digest: Buffer, origin: Origin): Promise<Authentication> {
@@ -220,17 +205,7 @@ class StoreAuthenticator implements Authenticator {
     if (there !== null) return there;
     const account = { uid: user.uid, name: user.name, privileges: new Set(user.privileges) };
     const actor = effectiveActor(account, { via: 'session', token: null, origin });
-    return { ok: true, actor, ...about };
-  }
-
-  #wireKeys(parent: TokenWithAccount, token: Secret): ReturnType<typeof deriveKeys> {
-    const { scramSalt, scramIterations } = parent.account;
-    const { hasher } = this.#deps;
-    return deriveKeys(
-      token.reveal(),
-      { salt: scramSalt, iterations: scramIterations },
-      (password, salt, iterations) => hasher.pbkdf2(password, salt, iterations),
-    );
+    return { ok: true, actor, passwordMark: null, ...about };
   }
 }
 
@@ -241,5 +216,5 @@ function vouchedAs(account: AccountCredentials | null, origin: Origin): Authenti
   const there = refusedThere(origin, networksOf(account), subject);
   if (there !== null) return there;
   const actor = effectiveActor(account, { via: 'oauth', token: null, origin });
-  return { ok: true, actor, expiresAt: null, openedAt: null, sessionKind: null };
+  return { ok: true, actor, passwordMark: null, expiresAt: null, openedAt: null, sessionKind: null };
 }

@@ -3,17 +3,23 @@ import type { ErrorCode } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Origin } from './service.ts';
 
+/** Who somebody has proved to be, and by what. */
+export interface ProvedCaller {
+  readonly actor: Actor & { readonly uid: string };
+  /** Of the password that was proved, see `passwordMark`; null when something else was. */
+  readonly passwordMark: string | null;
+}
+
 /** `reason` is for the log and the audit; callers must look the same whatever it is, but for those of NETWORK_CODES, where all was right but the address. */
 export type Authentication =
-  | {
+  | (ProvedCaller & {
       readonly ok: true;
-      readonly actor: Actor & { readonly uid: string };
       readonly expiresAt: Date | null;
       /** When the session that the secret stands for was opened; null when it stands for none. */
       readonly openedAt: Date | null;
       /** What kind of session that is. */
       readonly sessionKind: SessionKind | null;
-    }
+    })
   | {
       readonly ok: false;
       readonly reason: ErrorCode;
@@ -44,12 +50,12 @@ export interface Authenticator {
   vouched(nameOrEmail: string, origin: Origin): Promise<Authentication>;
   /** A personal access token or a session token. Refusals are audited. Failures are told apart before any round trip where the shape shows them. */
   bearer(secret: Secret, origin: Origin): Promise<Authentication>;
-  /** @param lifetimeMs when left out, by kind: 30 h, 1 h, 12 h */
-  openSession(
-    actor: Actor & { readonly uid: string },
-    kind: SessionKind,
-    lifetimeMs?: number,
-  ): Promise<OpenedSession>;
+  /**
+   * Refusals are audited.
+   * @param lifetimeMs when left out, by kind: 30 h, 1 h, 12 h
+   * @throws RequestError request.unauthenticated, when the password was changed, the user disabled or the token revoked since
+   */
+  openSession(proved: ProvedCaller, kind: SessionKind, lifetimeMs?: number): Promise<OpenedSession>;
   /** Ending one that is not there is no error. Audited. */
   endSession(secret: Secret, origin?: Origin): Promise<void>;
 }

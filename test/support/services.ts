@@ -12,7 +12,7 @@ import { createAudit } from '../../src/store/audit-log.ts';
 import type { EventBus, GatewayEvent } from '../../src/store/bus.ts';
 import { createEventBus } from '../../src/store/event-bus.ts';
 import { createAuthenticator } from '../../src/tokens/authentication.ts';
-import type { Authenticator } from '../../src/tokens/authenticator.ts';
+import type { Authenticator, ProvedCaller } from '../../src/tokens/authenticator.ts';
 import { createCredentials, type Credentials } from '../../src/tokens/credentials.ts';
 import type { PolicyService } from '../../src/tokens/policy-service.ts';
 import type { Issued, IssueRequest, Origin, TokenService } from '../../src/tokens/service.ts';
@@ -128,6 +128,11 @@ export function actorOf(user: UserView, more: Partial<Actor> = {}): Actor & { re
     ...more,
     uid,
   };
+}
+
+/** As whoever proved to be that by something else than a password. */
+export function proved(actor: Actor & { readonly uid: string }): ProvedCaller {
+  return { actor, passwordMark: null };
 }
 
 export type Fresh = Issued & { readonly token: Secret };

@@ -73,8 +73,8 @@ export function exchangeRoutes(routes: Hono<HttpEnv>, deps: HttpDeps, callers: C
   routes.post('/oauth/token', async (c) => {
     try {
       const secret = subjectToken(await readForm(c));
-      const { actor } = await callers.prove(secret, originOf(c, trustedProxies));
-      const { token, expiresAt } = await callers.openSession(actor, 'exchange');
+      const proved = await callers.prove(secret, originOf(c, trustedProxies));
+      const { token, expiresAt } = await callers.openSession(proved, 'exchange');
       c.header('pragma', 'no-cache');
       return c.json({
         access_token: token.reveal(),

@@ -52,9 +52,10 @@ export function loginRoutes(routes: Hono<HttpEnv>, deps: HttpDeps, signIn: SignI
     if (!given.success) return c.json(dremioError(EMPTY), 400);
     const { userName, password } = given.data;
     try {
-      const { actor } = await signIn.prove(userName, new Secret(password), originOf(c, trustedProxies));
+      const proved = await signIn.prove(userName, new Secret(password), originOf(c, trustedProxies));
+      const { actor } = proved;
       const user = await accounts.getUser(actor, { uid: actor.uid });
-      const session = await callers.openSession(actor, 'login');
+      const session = await callers.openSession(proved, 'login');
       const isAdmin = actor.privileges.has('admin');
       return c.json(loginJson({ session, user, isAdmin, product }));
     } catch (error) {

@@ -44,8 +44,8 @@ export function signInRoutes(
   });
   routes.openapi(login, async (c) => {
     const { name, password } = c.req.valid('json');
-    const { actor } = await signIn.prove(name, password, originOf(c, trustedProxies));
-    const { token, expiresAt } = await callers.openSession(actor, 'login');
+    const proved = await signIn.prove(name, password, originOf(c, trustedProxies));
+    const { token, expiresAt } = await callers.openSession(proved, 'login');
     return c.json({ token: token.reveal(), expiresAt: expiresAt.toISOString() }, 201);
   });
 }

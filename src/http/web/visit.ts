@@ -1,6 +1,7 @@
 import type { Context, MiddlewareHandler } from 'hono';
 import { RequestError } from '../../core/errors.ts';
 import type { Secret } from '../../core/secret.ts';
+import type { ProvedCaller } from '../../tokens/authenticator.ts';
 import type { Caller, HttpEnv } from '../env.ts';
 import { failureOf } from '../failure.ts';
 import { originOf } from '../origin.ts';
@@ -78,10 +79,11 @@ export async function postedForm(c: Context<HttpEnv>, web: Web): Promise<Form> {
 }
 
 /** Begins a session in this browser, in place of the one that it had. */
-export async function enter(c: Context<HttpEnv>, web: Web, caller: Caller): Promise<Visit> {
+export async function enter(c: Context<HttpEnv>, web: Web, proved: ProvedCaller): Promise<Visit> {
+  const caller = proved.actor;
   const secure = isSecure(c, web.publicUrl);
   const before = readSession(c, secure);
-  const { token } = await web.callers.openSession(caller, 'web');
+  const { token } = await web.callers.openSession(proved, 'web');
   if (before !== null) {
     await web.deps.authenticator.endSession(before, originOf(c, web.deps.trustedProxies));
   }
@@ -115,7 +117,7 @@ export async function confirmPassword(c: Context<HttpEnv>, web: Web, form: Form)
   });
   if (proved.actor.tid !== null) throw wrong('Enter your password, not a token.');
   if (proved.actor.uid !== caller.uid) throw wrong('The password is wrong.');
-  const visit = await enter(c, web, proved.actor);
+  const visit = await enter(c, web, proved);
   c.set('visit', visit);
   c.set('caller', visit.caller);
 }

@@ -8,6 +8,7 @@ import {
   codeOf,
   createServices,
   issueTo,
+  proved,
   ORIGIN,
   PASSWORD,
   ROOT,
@@ -93,8 +94,8 @@ describe('passwords', () => {
     const user = await addUser(services, { password: PASSWORD });
     const { info } = await issueTo(services, user);
     const { authenticator } = services;
-    const byPassword = await authenticator.openSession(actorOf(user), 'login');
-    const byToken = await authenticator.openSession(actorOf(user, { tid: info.tid }), 'login');
+    const byPassword = await authenticator.openSession(proved(actorOf(user)), 'login');
+    const byToken = await authenticator.openSession(proved(actorOf(user, { tid: info.tid })), 'login');
     await services.accounts.setPassword(ROOT, user.uid, new Secret('another one'));
     expect((await authenticator.bearer(byPassword.token, ORIGIN)).ok).toBe(false);
     expect((await authenticator.bearer(byToken.token, ORIGIN)).ok).toBe(true);

@@ -1,7 +1,8 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { UserView } from '../../../src/accounts/views.ts';
 import { Secret } from '../../../src/core/secret.ts';
-import type { Authentication } from '../../../src/tokens/authenticator.ts';
+import type { Authentication, ProvedCaller } from '../../../src/tokens/authenticator.ts';
 import { generateToken, tokenDigest } from '../../../src/tokens/format.ts';
 import {
   actorOf,
@@ -9,6 +10,7 @@ import {
   codeOf,
   createServices,
   issueTo,
+  proved,
   ORIGIN,
   PASSWORD,
   ROOT,
@@ -16,6 +18,7 @@ import {
 } from '../../support/services.ts';
 
 const HOUR_MS = 3_600_000;
+const REFUSED = 'request.unauthenticated';
 
 let services: TestServices;
 let ada: UserView;
@@ -67,9 +70,9 @@ describe('a name with a secret', () => {
   it('takes no session for a password, so that none begins another', async () => {
     const { info } = await issueTo(services, ada);
     const opened = [
-      await services.authenticator.openSession(actorOf(ada), 'login'),
-      await services.authenticator.openSession(actorOf(ada), 'web'),
-      await services.authenticator.openSession(actorOf(ada, { tid: info.tid }), 'exchange'),
+      await services.authenticator.openSession(proved(actorOf(ada)), 'login'),
+      await services.authenticator.openSession(proved(actorOf(ada)), 'web'),
+      await services.authenticator.openSession(proved(actorOf(ada, { tid: info.tid })), 'exchange'),
     ];
     for (const { token } of opened) {
       expect(await password(ada.name, token)).toBe('login.not_a_token');
@@ -113,7 +116,7 @@ describe('whoever comes from an address that is not allowed', () => {
     const eve = await addUser(services, { password: PASSWORD });
     const bob = await addUser(services);
     const { token } = await issueTo(services, eve);
-    const session = await authenticator.openSession(actorOf(eve), 'web');
+    const session = await authenticator.openSession(proved(actorOf(eve)), 'web');
     const ways = (origin: typeof ORIGIN) =>
       Promise.all([
         authenticator.password(eve.name, PASSWORD, origin),
@@ -166,7 +169,7 @@ describe('a bearer', () => {
 
   it('is a session’s until that ends', async () => {
     const { authenticator } = services;
-    const { token, expiresAt } = await authenticator.openSession(actorOf(ada), 'login');
+    const { token, expiresAt } = await authenticator.openSession(proved(actorOf(ada)), 'login');
     expect(Math.round((expiresAt.getTime() - Date.now()) / HOUR_MS)).toBe(30);
     expect(await bearer(token)).toBe(`${ada.name} by session`);
     await authenticator.endSession(token, ORIGIN);
@@ -179,14 +182,79 @@ describe('a bearer', () => {
 
   it('has the scopes of the token behind its session, and no others', async () => {
     const { info } = await issueTo(services, ada, { scopes: ['tokens'] });
-    const opened = await services.authenticator.openSession(actorOf(ada, { tid: info.tid }), 'login');
+    const opened = await services.authenticator.openSession(proved(actorOf(ada, { tid: info.tid })), 'login');
     const answer = await services.authenticator.bearer(opened.token, ORIGIN);
     expect(answer).toMatchObject({ ok: true, actor: { tid: info.tid, scopes: ['tokens'], via: 'session' } });
   });
 });
 
+describe('a session that is opened once its password was proved', () => {
+  const NEW = new Secret('another password');
+
+  async function prove(user: UserView): Promise<ProvedCaller> {
+    const answer = await services.authenticator.password(user.name, PASSWORD, ORIGIN);
+    if (!answer.ok) throw new Error(answer.reason);
+    return answer;
+  }
+
+  it.each<[string, (uid: string) => Promise<unknown>, string]>([
+    ['nothing', () => Promise.resolve(), 'ok'],
+    ['the password was changed', (uid) => services.accounts.setPassword(ROOT, uid, NEW), REFUSED],
+    ['the user was disabled', (uid) => services.accounts.disableUser(ROOT, uid), REFUSED],
+    ['the user was removed', (uid) => services.accounts.removeUser(ROOT, uid), REFUSED],
+  ])('is none when meanwhile: %s', async (_what, change, expected) => {
+    for (const kind of ['login', 'web'] as const) {
+      const user = await addUser(services, { password: PASSWORD });
+      const answer = await prove(user);
+      await change(user.uid);
+      expect(await codeOf(services.authenticator.openSession(answer, kind))).toBe(expected);
+      if (expected === 'ok') continue;
+      await services.audit.flush();
+      const [row] = await services.audit.list({ action: 'http.login', uid: user.uid, limit: 1 });
+      expect(row).toMatchObject({ outcome: 'refused', reason: expected, ...ORIGIN });
+    }
+  });
+
+  it('is none either for whom something else vouched, when the user was disabled or removed', async () => {
+    for (const change of ['disableUser', 'removeUser'] as const) {
+      const user = await addUser(services);
+      const answer = await services.authenticator.vouched(user.name, ORIGIN);
+      if (!answer.ok) throw new Error(answer.reason);
+      await services.accounts[change](ROOT, user.uid);
+      expect(await codeOf(services.authenticator.openSession(answer, 'web'))).toBe(REFUSED);
+    }
+  });
+
+  it('waits for a change that is being made, and is none once it is', async () => {
+    const { store } = services.test;
+    const user = await addUser(services, { password: PASSWORD });
+    const [answer, other] = [await prove(user), await addUser(services, { password: NEW })];
+    const opened = await store.transaction(async (trx) => {
+      const { password } = await trx
+        .selectFrom('users')
+        .select('password')
+        .where('uid', '=', other.uid)
+        .executeTakeFirstOrThrow();
+      await trx.updateTable('users').set({ password }).where('uid', '=', user.uid).execute();
+      const outcome = codeOf(services.authenticator.openSession(answer, 'login'));
+      await expect.poll(() => sessionsThatWait(), { timeout: 5000 }).toBe(1);
+      return { outcome };
+    });
+    expect(await opened.outcome).toBe(REFUSED);
+  });
+
+  /** How many of the store's sessions wait for a row that another one holds. */
+  async function sessionsThatWait(): Promise<number> {
+    const { rows } = await sql<{ waiting: number }>`
+      select count(*)::int as waiting from pg_stat_activity
+      where datname = current_database() and wait_event_type = 'Lock'`.execute(services.test.store.db);
+    return rows[0]?.waiting ?? 0;
+  }
+});
+
 describe('what was got for a token', () => {
-  const exchange = (tid: string) => services.authenticator.openSession(actorOf(ada, { tid }), 'exchange');
+  const exchange = (tid: string) =>
+    services.authenticator.openSession(proved(actorOf(ada, { tid })), 'exchange');
 
   it('lives an hour, or as long as the token', async () => {
     const long = await issueTo(services, ada);

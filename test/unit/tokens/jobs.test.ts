@@ -10,6 +10,7 @@ import {
   addUser,
   createServices,
   issueTo,
+  proved,
   ROOT,
   type TestServices,
 } from '../../support/services.ts';
@@ -159,8 +160,8 @@ describe('what is over', () => {
     const actor = actorOf(ada);
     const old = await issueTo(services, ada);
     await services.tokens.rotate(actor, old.info.tid, { overlapMs: HOUR_MS });
-    await services.authenticator.openSession(actor, 'exchange');
-    const kept = await services.authenticator.openSession(actor, 'login');
+    await services.authenticator.openSession(proved(actor), 'exchange');
+    const kept = await services.authenticator.openSession(proved(actor), 'login');
     services.clock.move(2 * HOUR_MS);
     const before = await services.tokens.get(ROOT, old.info.tid);
     await jobsOf().run();

@@ -13,6 +13,7 @@ import {
   codeOf,
   createServices,
   issueTo,
+  proved,
   ORIGIN,
   ROOT,
   type TestServices,
@@ -183,7 +184,7 @@ describe('a token that was found somewhere', () => {
   it('is a session token: it ends, the token behind it does not', async () => {
     const { info } = await issueTo(services, ada);
     const owner = actorOf(ada, { via: 'token', tid: info.tid });
-    const session = await services.authenticator.openSession(owner, 'login');
+    const session = await services.authenticator.openSession(proved(owner), 'login');
     expect(await services.tokens.reportLeaked(session.token, ORIGIN)).toBe(true);
     expect((await services.authenticator.bearer(session.token, ORIGIN)).ok).toBe(false);
     expect((await services.tokens.get(actor, info.tid)).state).toBe('live');

@@ -49,7 +49,7 @@ export function providerSignIn(routes: Hono<HttpEnv>, web: Web, provider: SignIn
       const barred = barredFrom(origin.address, answer.reason);
       return refuse(c, web, trip.next, barred?.message ?? UNKNOWN);
     }
-    await enter(c, web, answer.actor);
+    await enter(c, web, answer);
     return goOn(c, web, trip.next);
   });
 }

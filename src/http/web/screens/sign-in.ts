@@ -52,8 +52,8 @@ export function signInScreens(routes: Hono<HttpEnv>, web: Web): void {
     ];
     if (missing.length > 0) return refuse(400, missing);
     try {
-      const { actor } = await web.signIn.prove(name, secret, originOf(c, web.deps.trustedProxies));
-      await enter(c, web, actor);
+      const proved = await web.signIn.prove(name, secret, originOf(c, web.deps.trustedProxies));
+      await enter(c, web, proved);
       return c.redirect(next, 303);
     } catch (error) {
       if (!(error instanceof RequestError)) throw error;
