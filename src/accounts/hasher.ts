@@ -1,7 +1,8 @@
 /**
  * Slow hashes, off the relaying thread and with bounded concurrency, so that a storm of logins does not stall sessions.
- * Callers are served in turn by `lane` (the block of addresses that a login comes from; left out: the gateway's own).
- * Every method throws GatewayError login.overloaded when too many are waiting already.
+ * Callers are served in turn by `lane` (the block of addresses that a login comes from; left out: the gateway's own people, who
+ * have proved who they are and do not make room for others).
+ * Every method throws GatewayError login.overloaded when too many are waiting already, or had to make room for somebody else.
  */
 export interface Hasher {
   /** RFC 5802 Hi(): PBKDF2 with HMAC-SHA-256, 32 bytes. @param password prepared with SASLprep by the caller */

@@ -7,14 +7,23 @@ export interface FairQueueOptions {
   readonly waitingPerLane: number;
 }
 
+/** Who a job is for. Null: the process itself, whose jobs are not put out and do not have to find others to be too many. */
+export type Lane = string | null;
+
+interface Waiting {
+  readonly start: () => void;
+  readonly putOut: () => void;
+}
+
 /**
  * Runs so many jobs at once and takes the others from their lanes in turn, so that a lane with a hundred jobs delays the only
- * job of another lane by one job, not by a hundred.
+ * job of another lane by one job, not by a hundred. When no more can wait, lanes share the places: the longest gives one to a
+ * lane that is shorter, so that a few long ones do not keep others out.
  */
 export class FairQueue {
   readonly #options: FairQueueOptions;
   /** The lane at the front is served next; a lane is here only while it holds jobs. */
-  readonly #lanes = new Map<string, (() => void)[]>();
+  readonly #lanes = new Map<Lane, Waiting[]>();
   #waiting = 0;
   #running = 0;
 
@@ -28,22 +37,24 @@ export class FairQueue {
   }
 
   /** Whether a job of this lane would find no room to wait. */
-  isFull(lane: string): boolean {
+  isFull(lane: Lane): boolean {
     const { running, waiting, waitingPerLane } = this.#options;
     if (this.#running < running) return false;
-    return this.#waiting >= waiting || (this.#lanes.get(lane)?.length ?? 0) >= waitingPerLane;
+    if ((this.#lanes.get(lane)?.length ?? 0) >= waitingPerLane) return true;
+    return this.#waiting >= waiting && this.#longerThan(lane) === null;
   }
 
   /**
-   * @param lane who the job is for
-   * @returns what the job gives, or null at once, without running it, when too many wait already
+   * @param refused makes the error for a job that is not run: too many wait already, or it had to make room for another one
+   * @returns what the job gives
    */
-  run<T>(lane: string, job: () => Promise<T>): Promise<T> | null {
+  run<T>(lane: Lane, job: () => Promise<T>, refused: () => Error): Promise<T> {
     if (this.#running < this.#options.running) return this.#start(job);
-    if (this.isFull(lane)) return null;
+    if (this.isFull(lane)) return Promise.reject(refused());
+    if (this.#waiting >= this.#options.waiting) this.#putOutOf(this.#longerThan(lane));
     const jobs = this.#lanes.get(lane) ?? [];
-    return new Promise<T>((resolve) => {
-      jobs.push(() => resolve(this.#start(job)));
+    return new Promise<T>((resolve, reject) => {
+      jobs.push({ start: () => resolve(this.#start(job)), putOut: () => reject(refused()) });
       this.#lanes.set(lane, jobs);
       this.#waiting += 1;
     });
@@ -63,10 +74,32 @@ export class FairQueue {
     const [front] = this.#lanes;
     if (front === undefined) return;
     const [lane, jobs] = front;
-    const start = jobs.shift();
+    const next = jobs.shift();
     this.#lanes.delete(lane);
     if (jobs.length > 0) this.#lanes.set(lane, jobs);
     this.#waiting -= 1;
-    start?.();
+    next?.start();
+  }
+
+  /** @returns the longest of the other lanes, where one job less leaves it no shorter than this one would be with one more */
+  #longerThan(lane: Lane): Lane {
+    let longest: Lane = null;
+    let most = lane === null ? 0 : (this.#lanes.get(lane)?.length ?? 0) + 1;
+    for (const [other, { length }] of this.#lanes) {
+      if (other === null || length <= most) continue;
+      longest = other;
+      most = length;
+    }
+    return longest;
+  }
+
+  /** Its newest job: the others have waited for longer. */
+  #putOutOf(lane: Lane): void {
+    const jobs = this.#lanes.get(lane);
+    const newest = jobs?.pop();
+    if (newest === undefined) return;
+    if (jobs?.length === 0) this.#lanes.delete(lane);
+    this.#waiting -= 1;
+    newest.putOut();
   }
 }

@@ -14,8 +14,6 @@ const pbkdf2Async = promisify(pbkdf2);
 const ARGON2ID = { type: argon2.argon2id, memoryCost: 19 * 1024, timeCost: 2, parallelism: 1 } as const;
 /** libuv's size of the thread pool when UV_THREADPOOL_SIZE is not set. */
 const DEFAULT_POOL_SIZE = 4;
-/** Lane of whatever is asked for by the gateway's own people. */
-const OWN_LANE = '';
 
 /**
  * Half of libuv's thread pool at most, which DNS and files need too, and a core less than there are, so that sessions keep
@@ -32,11 +30,8 @@ export function hasherLimits(poolSize: number, cores: number = availableParallel
 /** Runs argon2 and PBKDF2 on libuv's thread pool, taking callers in turn. */
 export function createHasher(limits: FairQueueOptions = hasherLimits(threadPoolSize())): Hasher {
   const queue = new FairQueue(limits);
-  const run = async <T>(lane: string | undefined, job: () => Promise<T>): Promise<T> => {
-    const result = queue.run(lane ?? OWN_LANE, job);
-    if (result === null) throw overloaded();
-    return result;
-  };
+  const run = <T>(lane: string | undefined, job: () => Promise<T>): Promise<T> =>
+    queue.run(lane ?? null, job, overloaded);
   return {
     pbkdf2: (password, salt, iterations, lane) =>
       run(lane, () => pbkdf2Async(password, salt, iterations, KEY_LENGTH, 'sha256')),

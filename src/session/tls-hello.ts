@@ -76,13 +76,14 @@ export class BoundedHandshakes {
     await listened.helloIsRead();
     listened.stop();
     while (!listened.isOver()) {
-      await this.#queue.run(lane, async () => {
+      const listen = async (): Promise<void> => {
         if (listened.isOver()) return;
         listened.start();
         do await this.#slice(listened);
         while (!listened.isOver() && this.#mayGoOn(listened, beganMs));
         if (!listened.isOver()) listened.stop();
-      });
+      };
+      await this.#queue.run(lane, listen, () => new Error('a queue without limits is full'));
     }
     return done;
   }

@@ -19,6 +19,8 @@ export interface Received {
 export interface WireClientOptions {
   readonly port: number;
   readonly tls?: boolean;
+  /** Where it connects from. */
+  readonly localAddress?: string;
   /** Said before anything else. */
   readonly header?: string;
 }
@@ -32,8 +34,9 @@ export class WireClient {
   #ended = false;
   #wake: () => void = () => undefined;
 
-  static async connect({ port, tls = false, header = '' }: WireClientOptions): Promise<WireClient> {
-    const socket = connect({ port, host: '127.0.0.1' });
+  static async connect(options: WireClientOptions): Promise<WireClient> {
+    const { port, localAddress = '127.0.0.1', tls = false, header = '' } = options;
+    const socket = connect({ port, host: '127.0.0.1', localAddress });
     await once(socket, 'connect');
     socket.write(header);
     if (!tls) return new WireClient(socket);

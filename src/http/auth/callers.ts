@@ -99,12 +99,8 @@ export class Callers {
     const key = digestKey(secret.reveal());
     const refusal = this.#screenDigest(key, origin.address);
     if (refusal !== null) throw refusal;
-    const lookup = this.#lookups.run(this.#laneOf(key, origin.address), () =>
-      this.#lookUp(key, secret, origin),
-    );
-    if (lookup === null)
-      throw new RequestError('login.overloaded', 'Too many requests are waiting. Try again later.');
-    return lookup;
+    const lane = this.#laneOf(key, origin.address);
+    return this.#lookups.run(lane, () => this.#lookUp(key, secret, origin), tooMany);
   }
 
   /** A session for a caller who has just proved who they are, at an address that others may be flooding from. */
@@ -187,6 +183,10 @@ export class Callers {
     const { email } = await this.#deps.accounts.getUser(actor, { uid: actor.uid });
     return email !== null && asciiLower(email) === asciiLower(user);
   }
+}
+
+function tooMany(): RequestError {
+  return new RequestError('login.overloaded', 'Too many requests are waiting. Try again later.');
 }
 
 function keyThere(key: string, address: string | null): string {

@@ -35,6 +35,24 @@ describe('hasher', () => {
     ).rejects.toMatchObject({ code: 'login.overloaded', client: { sqlState: '53300', severity: 'FATAL' } });
   });
 
+  test('says so, too, to whoever has to make room; the gateway\u2019s own people do not', async () => {
+    const small = createHasher({ running: 1, waiting: 2, waitingPerLane: 2 });
+    const verdicts = await Promise.allSettled(
+      ['a', 'a', 'a', undefined, undefined, 'b'].map((lane) => small.argon2VerifyNobody('x', lane)),
+    );
+    expect(verdicts.map(({ status }) => status === 'fulfilled')).toEqual([
+      true,
+      false,
+      false,
+      true,
+      true,
+      false,
+    ]);
+    expect(verdicts[2]).toMatchObject({
+      reason: { code: 'login.overloaded', client: { sqlState: '53300' } },
+    });
+  });
+
   test.each([
     { pool: 4, cores: 2, running: 1 },
     { pool: 4, cores: 8, running: 2 },
