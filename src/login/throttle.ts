@@ -48,8 +48,9 @@ interface Gate {
 }
 
 const NOTHING_TAKEN = (): void => undefined;
-/** A stuck pool repeats one secret, a rollout two or three. */
+/** A stuck pool repeats one secret, a rollout two or three. Where more failures are free, as many are remembered. */
 const REMEMBERED_SECRETS = 8;
+const MOST_REMEMBERED_SECRETS = 256;
 /** libpq and Npgsql try again at once when `sslmode` is `prefer` or `allow`. */
 const PAIR_WINDOW_MS = 2000;
 /** Failures above the free ones that count: more would only make forgiving take longer. */
@@ -75,7 +76,12 @@ export class Throttle implements GuessGuard {
     this.#clock = clock;
     this.#options = options;
     this.#fingerprintKey = createSecretKey(fingerprintKey);
-    this.#entries = new LRUCache({ max: options.maxEntries });
+    this.#entries = new LRUCache({
+      max: options.maxEntries,
+      // Few remember many secrets: what all of them do together is bounded as if each remembered a few.
+      maxSize: options.maxEntries * sizeOf(REMEMBERED_SECRETS) + sizeOf(MOST_REMEMBERED_SECRETS),
+      sizeCalculation: ({ seen }) => sizeOf(seen.length),
+    });
   }
 
   /** @throws GatewayError `login.throttled` */
@@ -173,8 +179,10 @@ export class Throttle implements GuessGuard {
     entry.failures = Math.min(entry.failures + 1, entry.free + MAX_EXTRA_FAILURES);
     entry.pair = { encrypted, untilMs: nowMs + PAIR_WINDOW_MS };
     if (fingerprint !== null) entry.seen.push(fingerprint);
-    if (entry.seen.length > REMEMBERED_SECRETS) entry.seen.shift();
+    if (entry.seen.length > mostSeen(entry)) entry.seen.shift();
     if (isSlowed(entry)) entry.blockedUntilMs = nowMs + this.#waitMs(entry);
+    // Its size is measured when it is put in.
+    this.#entries.delete(key);
     this.#entries.set(key, entry);
   }
 
@@ -218,6 +226,18 @@ export function fingerprintOf(key: KeyObject, account: string, secret: Buffer): 
 
 export function newFingerprintKey(): Buffer {
   return randomBytes(32);
+}
+
+function sizeOf(secrets: number): number {
+  return 1 + secrets;
+}
+
+/**
+ * Whoever has no more different wrong secrets than are free is never slowed down, in whatever order they come: pools behind one
+ * address that keep dead tokens, each its own.
+ */
+function mostSeen({ free }: Entry): number {
+  return Math.max(REMEMBERED_SECRETS, Math.min(free, MOST_REMEMBERED_SECRETS));
 }
 
 function isSlowed({ failures, free }: Entry): boolean {

@@ -18,8 +18,11 @@ beforeAll(async () => {
 afterAll(() => server.close());
 
 /** Waits are long, so that no test is over before one ends. */
-function throttled(free: number): void {
-  const options = { ...DEFAULT_THROTTLE, free, firstWaitMs: 60_000, longestWaitMs: 60_000 };
+function throttled(free: number, freeUnguessable = DEFAULT_THROTTLE.freeUnguessable): void {
+  const options = {
+    ...DEFAULT_THROTTLE,
+    ...{ free, freeUnguessable, firstWaitMs: 60_000, longestWaitMs: 60_000 },
+  };
   server.deps = { ...server.deps, throttle: new Throttle(systemClock, options) };
 }
 
@@ -98,6 +101,22 @@ test('a pool that keeps an old password in cleartext locks nobody out', async ()
   server.deps = { ...server.deps, method: 'cleartext' };
   for (let i = 0; i < 5; i += 1) await attempt('ada', 'old');
   expect((await attempt('ada', 'right')).verdict).toEqual({ ok: true });
+});
+
+test('pools that keep revoked tokens, each its own, lock nobody behind their address out of $token', async () => {
+  throttled(1, 30);
+  const ada = await credentials.addUser('with pools', {});
+  const dead = await Promise.all(
+    Array.from({ length: 20 }, async () => (await credentials.addToken(ada, { revokedAt: new Date() })).text),
+  );
+  const { text: good } = await credentials.addToken(ada, {});
+  server.deps = { ...server.deps, method: 'cleartext' };
+  for (let round = 0; round < 3; round += 1) {
+    for (const token of dead) {
+      expect((await attempt('$token', token)).verdict).toMatchObject({ sqlState: '28P01' });
+    }
+  }
+  expect((await attempt('$token', good)).verdict).toEqual({ ok: true });
 });
 
 test('refusals for want of TLS do not count', async () => {

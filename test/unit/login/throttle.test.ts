@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Clock } from '../../../src/core/clock.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import type { Admission, Attempt } from '../../../src/accounts/guess-guard.ts';
 import { DEFAULT_THROTTLE, Throttle } from '../../../src/login/throttle.ts';
@@ -11,13 +12,17 @@ let throttle: Throttle;
 
 beforeEach(() => {
   nowMs = 1000;
-  const clock = {
+  throttle = new Throttle(standing(), options);
+});
+
+/** A clock that a test sets. */
+function standing(): Clock {
+  return {
     now: () => new Date(nowMs),
     monotonicMs: () => nowMs,
     after: () => ({ cancel: () => undefined }),
   };
-  throttle = new Throttle(clock, options);
-});
+}
 
 /** Seconds that the client is told to wait; 0 when it is let in (and then drops out again). */
 function waitSeconds(attempt: Attempt): number {
@@ -115,6 +120,20 @@ describe('what counts', () => {
     expect(waitSeconds(ada)).toBe(0);
   });
 
+  test('as many secrets as are free, in turn, keep nobody out, and one more does', () => {
+    const free = 100;
+    throttle = new Throttle(standing(), { ...options, freeUnguessable: free });
+    const anyToken = { ...ada, account: '$token', guessable: false };
+    const dead = Array.from({ length: free + 1 }, (_, n) =>
+      throttle.fingerprint('$token', Buffer.from(`${n}`)),
+    );
+    for (let round = 0; round < 3; round += 1)
+      for (const print of dead.slice(0, free)) fail(1, anyToken, print);
+    expect(waitSeconds(anyToken)).toBe(0);
+    fail(1, anyToken, dead[free]);
+    expect(waitSeconds(anyToken)).toBe(1);
+  });
+
   test('different secrets each count, also when they come in turn', () => {
     for (let i = 0; i <= options.free; i += 1) {
       fail(1, ada, throttle.fingerprint('ada', Buffer.from(`guess ${i}`)));
@@ -122,17 +141,14 @@ describe('what counts', () => {
     expect(waitSeconds(ada)).toBe(1);
   });
 
-  test('only so many secrets are remembered', () => {
-    const fingerprints = Array.from({ length: 9 }, (_, i) => String(i));
-    const patient = new Throttle(
-      { now: () => new Date(0), monotonicMs: () => nowMs, after: () => ({ cancel: () => undefined }) },
-      { ...options, free: 9 },
-    );
-    for (const fingerprint of fingerprints) patient.admit(ada).failed(fingerprint);
-    patient.admit(ada).failed('8');
-    patient.admit(ada).dropped();
-    patient.admit(ada).failed('0');
-    expect(() => patient.admit(ada)).toThrow(GatewayError);
+  test('only so many secrets are remembered, the last ones', () => {
+    throttle = new Throttle(standing(), { ...options, free: 300 });
+    for (let n = 0; n < 300; n += 1) fail(1, ada, `${n}`);
+    fail(1, ada, '299');
+    fail(1, ada, '44');
+    expect(waitSeconds(ada)).toBe(0);
+    fail(1, ada, '43');
+    expect(waitSeconds(ada)).toBe(1);
   });
 
   test('a second try without TLS right after one with TLS is the same attempt', () => {
@@ -193,6 +209,13 @@ test('memory is bounded: the pair that was quiet longest is forgotten', () => {
   fail(1, { ...ada, account: 'b' });
   fail(1, { ...ada, account: 'c' });
   expect(waitSeconds(ada)).toBe(0);
+});
+
+test('memory is bounded, however many secrets each pair would remember', () => {
+  throttle = new Throttle(standing(), { ...options, free: 256, maxEntries: 40 });
+  const names = ['first', 'second', 'third'];
+  for (const account of names) for (let n = 0; n <= 256; n += 1) fail(1, { ...ada, account }, `${n}`);
+  expect(names.map((account) => waitSeconds({ ...ada, account }))).toEqual([0, 1, 1]);
 });
 
 test('fingerprints depend on the account and on the process, and do not hold the secret', () => {
