@@ -238,12 +238,12 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
 
 /** Each message of a client who logs in is dealt with in a turn of its own. */
 function inTurns(admitted: Admitted, turns: Turns): LoginClient {
+  const { transport, startup, tls, peer } = admitted;
   const next: LoginClient['reader']['next'] = async (options) => {
     const message = await admitted.reader.next(options);
-    await turns.take();
+    await turns.take(peer.address);
     return message;
   };
-  const { transport, startup, tls, peer } = admitted;
   return { transport, reader: { next }, startup, tls, peer };
 }
 

@@ -56,7 +56,7 @@ export async function admit(socket: Socket, options: AdmitOptions): Promise<Admi
 async function open(attempt: Attempt): Promise<Admitted | CancelAsked> {
   const { opening, options } = attempt;
   await attempt.firstByte();
-  await options.turns.take();
+  await options.turns.take(attempt.peer.address);
   if (options.isProxy(attempt.peer.address)) {
     attempt.peer = await readProxyHeader(opening, attempt.peer);
     if (attempt.peer.proxied) options.onClient?.(attempt.peer.address);
@@ -123,7 +123,7 @@ async function shakeHands(
   identity: TlsIdentity,
   costsLater: boolean,
 ): Promise<TLSSocket> {
-  await options.turns.take();
+  await options.turns.take(peer.address);
   const socket = opening.release();
   // one that closed meanwhile would never say so again
   if (socket.destroyed) throw new SilentClose(null);

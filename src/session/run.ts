@@ -149,7 +149,7 @@ async function serveProved(
     const { signal } = progress.deadline;
     const { address } = admitted.peer;
     const engine = await deps.upstream.open(principal, admitted.startup, route, signal, address);
-    await deps.turns.take();
+    await deps.turns.take(address);
     progress.deadline.clear();
     progress.settled();
     const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);

@@ -1,3 +1,4 @@
+import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** What logins may take of one round of the event loop, when others wait for it. */
@@ -6,35 +7,40 @@ const SHARE_MS = 2;
 const AT_ONCE = 4;
 
 /**
- * Lets logins have a share of each round of the event loop, first come, first served. They take a turn before each step that
- * costs something: however many come at once, a running session waits for a few of those steps, not for all. While few come,
- * nobody waits.
+ * Lets logins have a share of each round of the event loop. They take a turn before each step that costs something: however
+ * many come at once, a running session waits for a few of those steps, not for all. While few come, nobody waits. Those who
+ * wait are served in turn by address, or /64, and of one address first come, first: who comes alone does not stand behind each
+ * of a thousand from elsewhere.
  */
 export class Turns {
   readonly #clock: Clock;
-  #waiting: (() => void)[] = [];
-  /** Those of #waiting that have had their turn. */
-  #served = 0;
+  /** Those who wait, by block of addresses. The block at the front is served next; it is here only while somebody waits. */
+  readonly #lanes = new Map<string, (() => void)[]>();
+  /** Some wait, or the last of them is having its turn. */
+  #busy = false;
   /** Those that did not have to wait in this round; a round is under way while it is not 0. */
   #letThrough = 0;
   #roundEndsMs = 0;
   readonly #beginRound = (): void => {
     this.#letThrough = 0;
-    if (this.#waiting.length === 0) return;
+    if (!this.#busy) return;
     this.#roundEndsMs = this.#clock.monotonicMs() + SHARE_MS;
     this.#serve();
   };
   readonly #serve = (): void => {
-    this.#waiting[this.#served]?.();
-    this.#served += 1;
+    const [front] = this.#lanes;
+    if (front !== undefined) {
+      const [lane, waiting] = front;
+      waiting.shift()?.();
+      this.#lanes.delete(lane);
+      if (waiting.length > 0) this.#lanes.set(lane, waiting);
+    }
     // Whoever was served runs in microtasks, and is done with this step when the tick after them comes.
     queueMicrotask(() => process.nextTick(this.#goOn));
   };
   readonly #goOn = (): void => {
-    if (this.#served === this.#waiting.length) {
-      this.#waiting = [];
-      this.#served = 0;
-    } else if (this.#clock.monotonicMs() < this.#roundEndsMs) this.#serve();
+    if (this.#lanes.size === 0) this.#busy = false;
+    else if (this.#clock.monotonicMs() < this.#roundEndsMs) this.#serve();
     else setImmediate(this.#beginRound);
   };
 
@@ -42,16 +48,23 @@ export class Turns {
     this.#clock = clock;
   }
 
-  /** Settles when it is the caller's turn. */
-  take(): Promise<void> {
-    if (this.#waiting.length === 0 && this.#letThrough < AT_ONCE) {
+  /**
+   * Settles when it is the caller's turn.
+   * @param address the client's, as far as it is known; normal form
+   */
+  take(address: string): Promise<void> {
+    if (!this.#busy && this.#letThrough < AT_ONCE) {
       if (this.#letThrough === 0) setImmediate(this.#beginRound);
       this.#letThrough += 1;
       return NOW;
     }
+    // Either some wait, and their rounds go on; or some were let through, and after them comes a round.
+    this.#busy = true;
+    const lane = addressBlock(address);
     return new Promise((resolve) => {
-      this.#waiting.push(resolve);
-      if (this.#waiting.length === 1 && this.#letThrough === 0) setImmediate(this.#beginRound);
+      const waiting = this.#lanes.get(lane);
+      if (waiting === undefined) this.#lanes.set(lane, [resolve]);
+      else waiting.push(resolve);
     });
   }
 }

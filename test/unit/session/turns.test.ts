@@ -4,14 +4,20 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { Turns } from '../../../src/session/turns.ts';
 
 /** A step of a login that takes the thread for so long. */
-async function step(turns: Turns, took: string[], name: string, ms: number): Promise<void> {
-  await turns.take();
+async function step(
+  turns: Turns,
+  took: string[],
+  name: string,
+  ms: number,
+  address = '192.0.2.1',
+): Promise<void> {
+  await turns.take(address);
   const untilMs = performance.now() + ms;
   while (performance.now() < untilMs);
   took.push(name);
 }
 
-test('serves first come, first, and whoever comes back at the end', async () => {
+test('serves first come, first, of one address, and whoever comes back at the end', async () => {
   const turns = new Turns(systemClock);
   const took: string[] = [];
   const twice = async (name: string): Promise<void> => {
@@ -34,4 +40,24 @@ test('lets the event loop go round between a few steps, however many wait', asyn
   const between = seen.map((count, i) => count - (seen[i - 1] ?? 0));
   expect(took).toHaveLength(60);
   expect(Math.max(...between)).toBeLessThan(10);
+});
+
+test('who comes from another address does not stand behind a flood, at none of the steps', async () => {
+  const turns = new Turns(systemClock);
+  const took: string[] = [];
+  const flood = Array.from({ length: 100 }, (_, n) =>
+    // The one hops about in a /64.
+    Promise.all([
+      step(turns, took, `a${n}`, 0, `2001:db8:1:2::${n.toString(16)}`),
+      step(turns, took, `b${n}`, 0, '192.0.2.1'),
+    ]),
+  );
+  const comes = async (): Promise<void> => {
+    for (const name of ['good1', 'good2', 'good3']) await step(turns, took, name, 0, '198.51.100.1');
+  };
+  await Promise.all([...flood, comes()]);
+  expect(took).toHaveLength(203);
+  // Four did not have to wait; then each of the three has a turn.
+  expect(['good1', 'good2', 'good3'].map((name) => took.indexOf(name))).toEqual([6, 9, 12]);
+  expect(took.filter((name) => name.startsWith('a'))).toEqual(Array.from({ length: 100 }, (_, n) => `a${n}`));
 });
