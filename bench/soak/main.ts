@@ -80,7 +80,7 @@ async function run(): Promise<boolean> {
   const held: Holdings[] = [];
   const startMs = performance.now();
   try {
-    await work(idle, held, startMs);
+    await work(idle, held);
   } catch (error) {
     tally.violated(`the soak could not go on: ${String(error)}`);
   }
@@ -96,12 +96,15 @@ async function run(): Promise<boolean> {
   return tally.violationCount === 0;
 }
 
-async function work(idle: Holdings, held: Holdings[], startMs: number): Promise<void> {
+async function work(idle: Holdings, held: Holdings[]): Promise<void> {
   const tokens = new Tokens(ground, tally);
   for (const user of ground.users) for (let n = 0; n < TOKENS_EACH; n++) await tokens.issue(user);
+  let loadMs = 0;
   for (const [n, share] of STAGES.entries()) {
     if (told && held.length > 0) break;
-    await stage(tokens, seed * 1000 + n * 200, () => told || isReached(share, startMs));
+    const fromMs = performance.now() - loadMs;
+    await stage(tokens, seed * 1000 + n * 200, () => told || isReached(share, performance.now() - fromMs));
+    loadMs = performance.now() - fromMs;
     held.push(await atRest(ground, tally, idle));
     console.error(JSON.stringify(held.at(-1)));
   }
@@ -151,9 +154,9 @@ async function stage(tokens: Tokens, seedOfStage: number, isOver: () => boolean)
   await Promise.race([clientsAndTrouble, late]).finally(() => over.abort());
 }
 
-function isReached(share: number, startMs: number): boolean {
-  const minutes = (performance.now() - startMs) / 60_000;
-  if (minutes >= share * wanted.minutes) return true;
+/** @param loadMs without the time at rest */
+function isReached(share: number, loadMs: number): boolean {
+  if (loadMs / 60_000 >= share * wanted.minutes) return true;
   return tally.logins >= share * wanted.logins && tally.trips >= share * wanted.trips;
 }
 
