@@ -47,6 +47,9 @@ interface Gate {
   readonly waiting: (() => void)[];
 }
 
+/** Longer than any name or e-mail address that there is; what is longer is kept by its hash. */
+const LONGEST_KEPT = 400;
+
 const NOTHING_TAKEN = (): void => undefined;
 /** A stuck pool repeats one secret, a rollout two or three. Where more failures are free, as many are remembered. */
 const REMEMBERED_SECRETS = 8;
@@ -86,7 +89,7 @@ export class Throttle implements GuessGuard {
 
   /** @throws GatewayError `login.throttled` */
   admit(attempt: Attempt): Admission {
-    const key = `${laneOf(attempt.address)} ${asciiLower(attempt.account)}`;
+    const key = `${laneOf(attempt.address)} ${this.#accountKey(attempt.account)}`;
     const turn = this.#takeTurn(key, attempt.account);
     const giveBack = turn ?? NOTHING_TAKEN;
     let leave = NOTHING_TAKEN;
@@ -160,6 +163,12 @@ export class Throttle implements GuessGuard {
 
   fingerprint(account: string, secret: Buffer): string {
     return fingerprintOf(this.#fingerprintKey, account, secret);
+  }
+
+  /** A name that nobody has may be as long as a request, and fifty thousand of them are kept. */
+  #accountKey(account: string): string {
+    if (account.length <= LONGEST_KEPT) return asciiLower(account);
+    return `#${createHmac('sha256', this.#fingerprintKey).update(account).digest('base64')}`;
   }
 
   #failed(

@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Clock } from '../../../src/core/clock.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
@@ -39,6 +41,30 @@ function waitSeconds(attempt: Attempt): number {
 function fail(times: number, attempt: Attempt = ada, fingerprint: string | null = null): void {
   for (let i = 0; i < times; i += 1) throttle.admit(attempt).failed(fingerprint);
 }
+
+describe('long names', () => {
+  const long = (n: number): string => Buffer.alloc(100_000, 'aBc').toString() + String(n);
+
+  test('are told apart, and slowed down each for itself', () => {
+    fail(options.free + 1, { ...ada, account: long(1) });
+    expect(waitSeconds({ ...ada, account: long(1) })).toBeGreaterThan(0);
+    expect(waitSeconds({ ...ada, account: long(2) })).toBe(0);
+  });
+
+  test('are not kept', () => {
+    setFlagsFromString('--expose-gc');
+    const collectGarbage = runInNewContext('gc') as () => void;
+    const held = (): number => {
+      collectGarbage();
+      return process.memoryUsage().heapUsed;
+    };
+    const before = held();
+    for (let n = 0; n < 1000; n += 1) fail(1, { ...ada, account: long(n) });
+    // All of them are 100 MB.
+    expect(held() - before).toBeLessThan(5_000_000);
+    expect(waitSeconds(ada)).toBe(0);
+  });
+});
 
 describe('back-off', () => {
   test('begins after the free failures and doubles up to the longest wait', () => {
