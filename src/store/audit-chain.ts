@@ -18,7 +18,7 @@ export function recordOf(entry: AuditEntry, seq: number, now: Date): AuditRecord
     actor_via: actor.via,
     actor_tid: actor.tid,
     target_kind: target?.kind ?? null,
-    target_id: target?.id ?? null,
+    target_id: target?.id === undefined || target.id === null ? null : storedName(target.id),
     target_name: target?.name === undefined || target.name === null ? null : storedName(target.name),
     address: storableOrNull(entry.address),
     application: storableOrNull(entry.application),

@@ -153,6 +153,20 @@ describe('audit', () => {
     expect(await audit.verify()).toMatchObject({ ok: false, seq: 5 });
   });
 
+  it.each([
+    ['a NUL', 'a\0b', 'a\uFFFDb'],
+    ['half a character', 'a\ud800b', 'a\uFFFDb'],
+    ['a page of noise', noise(9000), null],
+    ['a megabyte', '\x01'.repeat(1_000_000), null],
+  ])('keeps what was done to a target whose id has %s', async (_what, id, stored) => {
+    const audit = open();
+    audit.note(entry('u1', { target: { kind: 'token', id, name: null } }));
+    await audit.flush();
+    const [row] = await audit.list({ target: id });
+    expect(row?.target?.id).toBe(stored ?? `${id.slice(0, 800)}…`);
+    expect(await audit.verify()).toMatchObject({ ok: true, rows: 1 });
+  });
+
   it('goes on when every row is pruned', async () => {
     const audit = open();
     audit.note(entry('u1', { at: new Date(0) }));
