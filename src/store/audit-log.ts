@@ -1,11 +1,12 @@
 import { sql, type Selectable } from 'kysely';
 import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
+import { inSlices } from '../core/in-slices.ts';
 import type { Log } from '../core/log.ts';
 import type { Audit, AuditEntry, AuditQuery, AuditRow, LoginCount } from './audit.ts';
 import { chain, rowOf } from './audit-chain.ts';
 import { listAudit, loginsPerHour } from './audit-list.ts';
-import { pruneAudit, verifyAudit } from './audit-upkeep.ts';
+import { pruneSlice, verifyAudit } from './audit-upkeep.ts';
 import { isAboutTheRows } from './errors.ts';
 import type { AuditTable } from './schema.ts';
 import type { Store, StoreTransaction } from './store.ts';
@@ -25,6 +26,9 @@ const LINGER_MS = 50;
 const MOST_WAITING = 200_000;
 const FIRST_RETRY_MS = 100;
 const LONGEST_RETRY_MS = 5000;
+
+/** Rows of the audit that are removed in one transaction. */
+const PRUNED_AT_ONCE = 5000;
 
 const PRUNED: AuditEntry = {
   action: 'audit.prune',
@@ -95,12 +99,20 @@ class AuditLog implements Audit {
     return verifyAudit(this.#store);
   }
 
-  prune(before: Date): Promise<number> {
-    return this.#store.transaction(async (trx) => {
-      const rows = await pruneAudit(trx, before);
-      if (rows > 0) await this.append({ ...PRUNED, detail: { before, rows } }, trx);
-      return rows;
-    });
+  async prune(before: Date, signal: AbortSignal): Promise<number> {
+    let rows = 0;
+    try {
+      await inSlices(signal, PRUNED_AT_ONCE, async () => {
+        const slice = { before, rows: PRUNED_AT_ONCE };
+        const gone = await this.#store.transaction((trx) => pruneSlice(trx, slice));
+        rows += gone;
+        return gone;
+      });
+    } finally {
+      // Whatever ended it: what is gone is told.
+      if (rows > 0) this.note({ ...PRUNED, detail: { before, rows } });
+    }
+    return rows;
   }
 
   async flush(): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Kysely } from 'kysely';
+import { sql, type Kysely } from 'kysely';
 import type { AuditVerdict } from './audit.ts';
 import { linkHash } from './audit-chain.ts';
 import type { Database } from './schema.ts';
@@ -47,34 +47,52 @@ async function verifyIn(db: Kysely<Database>): Promise<AuditVerdict> {
   return { ok: true, rows: seq - firstSeq + 1, firstSeq: seq >= firstSeq ? firstSeq : null, lastSeq: seq };
 }
 
+/** Of one slice: no statement of it may be given up here while the store goes on with it. */
+const SLICE_TIMEOUT_MS = 10_000;
+
+export interface Slice {
+  readonly before: Date;
+  /** How many at most. */
+  readonly rows: number;
+  /** Of each statement; below the store's own limit. 10,000 when left out. */
+  readonly timeoutMs?: number;
+}
+
 /**
- * Removes the oldest rows. The hash of the last one removed stays as the anchor from which the rest still verifies.
+ * Removes some of the oldest rows. The hash of the last one removed stays as the anchor from which the rest still verifies. The
+ * head, for which everybody waits who has something to write, is locked last, and for moving the anchor alone.
  * @returns how many
  */
-export async function pruneAudit(trx: StoreTransaction, before: Date): Promise<number> {
-  const head = await trx
-    .selectFrom('audit_head')
-    .select(['anchor_seq'])
-    .where('id', '=', 1)
-    .forUpdate()
-    .executeTakeFirstOrThrow();
-  // The first row to stay decides, not each row's own time: clocks of replicas differ, and the chain must have no hole.
-  const staying = await trx
-    .selectFrom('audit')
-    .select('seq')
-    .where('at', '>=', before)
-    .orderBy('seq')
-    .limit(1)
-    .executeTakeFirst();
-  let dying = trx.selectFrom('audit').select(['seq', 'hash']).orderBy('seq', 'desc').limit(1);
-  if (staying !== undefined) dying = dying.where('seq', '<', staying.seq);
-  const last = await dying.executeTakeFirst();
-  if (last === undefined) return 0;
+export async function pruneSlice(trx: StoreTransaction, slice: Slice): Promise<number> {
+  await sql`set local statement_timeout = ${sql.lit(slice.timeoutMs ?? SLICE_TIMEOUT_MS)}`.execute(trx);
+  const head = trx.selectFrom('audit_head').select('anchor_seq').where('id', '=', 1);
+  const { anchor_seq: anchor } = await head.executeTakeFirstOrThrow();
+  const last = await lastToGo(trx, anchor, slice);
+  if (last === null) return 0;
   await trx.deleteFrom('audit').where('seq', '<=', last.seq).execute();
-  await trx
+  const moved = await trx
     .updateTable('audit_head')
     .set({ anchor_seq: last.seq, anchor_hash: last.hash })
     .where('id', '=', 1)
+    .where('anchor_seq', '=', anchor)
+    .executeTakeFirstOrThrow();
+  if (moved.numUpdatedRows === 0n) throw new Error('the anchor of the audit was moved by somebody else');
+  return last.seq - anchor;
+}
+
+/** The first row to stay decides, not each row's own time: clocks of replicas differ, and the chain must have no hole. */
+async function lastToGo(
+  trx: StoreTransaction,
+  anchor: number,
+  { before, rows }: Slice,
+): Promise<{ seq: number; hash: Buffer } | null> {
+  const oldest = await trx
+    .selectFrom('audit')
+    .select(['seq', 'at', 'hash'])
+    .where('seq', '>', anchor)
+    .orderBy('seq')
+    .limit(rows)
     .execute();
-  return last.seq - head.anchor_seq;
+  const staying = oldest.findIndex(({ at }) => at >= before);
+  return (staying < 0 ? oldest : oldest.slice(0, staying)).at(-1) ?? null;
 }

@@ -116,8 +116,12 @@ export interface Audit {
   loginsPerHour(from: Date, before: Date): Promise<readonly LoginCount[]>;
   /** Reads the whole chain. Finds a row that was changed, deleted or inserted. */
   verify(): Promise<AuditVerdict>;
-  /** Removes rows older than that, leaving an anchor from which the rest still verifies. @returns how many */
-  prune(before: Date): Promise<number>;
+  /**
+   * Removes rows older than that, leaving an anchor from which the rest still verifies; bit by bit, while others write.
+   * @param signal stops it
+   * @returns how many
+   */
+  prune(before: Date, signal: AbortSignal): Promise<number>;
   flush(): Promise<void>;
   /** Flushes and stops. */
   close(): Promise<void>;

@@ -2,12 +2,15 @@ import { sql } from 'kysely';
 import { systemActor } from '../accounts/actor.ts';
 import type { Clock } from '../core/clock.ts';
 import { DAY_MS } from '../core/duration.ts';
+import { inSlices } from '../core/in-slices.ts';
 import { readPolicy } from '../store/policy.ts';
 import { revokeFound } from './revoke.ts';
 import type { TokenServiceDeps } from './service-deps.ts';
 
 /** Rows that one transaction takes, so that none holds others up for long. */
 const SLICE = 200;
+/** The same, of what is one plain statement. */
+const ROWS_AT_ONCE = 5000;
 
 /**
  * Revokes tokens that nobody has used for as long as the policy says, counted from their making when they never were. A
@@ -18,7 +21,7 @@ export async function revokeInactive(deps: TokenServiceDeps, signal: AbortSignal
   const { revokeUnusedDays } = await readPolicy(deps.store.db);
   if (revokeUnusedDays === 0) return 0;
   const before = daysAgo(deps.clock, revokeUnusedDays);
-  return inSlices(signal, () => revokeSlice(deps, before));
+  return inSlices(signal, SLICE, () => revokeSlice(deps, before));
 }
 
 function revokeSlice(deps: TokenServiceDeps, before: Date): Promise<number> {
@@ -39,39 +42,50 @@ function revokeSlice(deps: TokenServiceDeps, before: Date): Promise<number> {
  * what a login must try.
  * @returns how many
  */
-export async function endRetired({ store, clock }: TokenServiceDeps): Promise<number> {
-  const ended = await store.db
-    .updateTable('tokens')
-    .set((eb) => ({ revoked_at: eb.ref('retires_at') }))
+export function endRetired({ store, clock }: TokenServiceDeps, signal: AbortSignal): Promise<number> {
+  const due = store.db
+    .selectFrom('tokens')
+    .select('tid')
     .where('revoked_at', 'is', null)
     .where('retires_at', '<=', clock.now())
-    .executeTakeFirstOrThrow();
-  return Number(ended.numUpdatedRows);
+    .limit(ROWS_AT_ONCE);
+  return inSlices(signal, ROWS_AT_ONCE, async () => {
+    const ended = await store.db
+      .updateTable('tokens')
+      .set((eb) => ({ revoked_at: eb.ref('retires_at') }))
+      .where('tid', 'in', due)
+      .where('revoked_at', 'is', null)
+      .executeTakeFirstOrThrow();
+    return Number(ended.numUpdatedRows);
+  });
 }
 
 /** @returns how many */
-export async function forgetExpiredSessions({ store, clock }: TokenServiceDeps): Promise<number> {
-  const gone = await store.db
-    .deleteFrom('http_sessions')
+export function forgetExpiredSessions(
+  { store, clock }: TokenServiceDeps,
+  signal: AbortSignal,
+): Promise<number> {
+  const expired = store.db
+    .selectFrom('http_sessions')
+    .select('digest')
     .where('expires_at', '<=', clock.now())
-    .executeTakeFirstOrThrow();
-  return Number(gone.numDeletedRows);
+    .limit(ROWS_AT_ONCE);
+  return inSlices(signal, ROWS_AT_ONCE, async () => {
+    const gone = await store.db
+      .deleteFrom('http_sessions')
+      .where('digest', 'in', expired)
+      .executeTakeFirstOrThrow();
+    return Number(gone.numDeletedRows);
+  });
 }
 
 /** @returns how many rows */
-export async function pruneOldAudit({ store, clock, audit }: TokenServiceDeps): Promise<number> {
+export async function pruneOldAudit(
+  { store, clock, audit }: TokenServiceDeps,
+  signal: AbortSignal,
+): Promise<number> {
   const { auditRetentionDays } = await readPolicy(store.db);
-  return auditRetentionDays === 0 ? 0 : audit.prune(daysAgo(clock, auditRetentionDays));
-}
-
-async function inSlices(signal: AbortSignal, slice: () => Promise<number>): Promise<number> {
-  let total = 0;
-  while (!signal.aborted) {
-    const done = await slice();
-    total += done;
-    if (done < SLICE) break;
-  }
-  return total;
+  return auditRetentionDays === 0 ? 0 : audit.prune(daysAgo(clock, auditRetentionDays), signal);
 }
 
 function daysAgo(clock: Clock, days: number): Date {

@@ -6,7 +6,9 @@ import { systemClock } from '../../../src/core/clock.ts';
 import { createLog } from '../../../src/core/log.ts';
 import type { AuditEntry, AuditRow } from '../../../src/store/audit.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
+import { pruneSlice } from '../../../src/store/audit-upkeep.ts';
 import type { StoreTransaction } from '../../../src/store/store.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
 
 const entry = (name: string, more: Partial<AuditEntry> = {}): AuditEntry => ({
@@ -19,6 +21,8 @@ const entry = (name: string, more: Partial<AuditEntry> = {}): AuditEntry => ({
 /** Text of three bytes a character that cannot be compressed. */
 const noise = (length: number): string =>
   Array.from(randomBytes(length), (byte, at) => String.fromCharCode(0x4e00 + 64 * byte + (at % 64))).join('');
+
+const NEVER = new AbortController().signal;
 
 describe('audit', () => {
   let test: TestStore;
@@ -140,8 +144,9 @@ describe('audit', () => {
     const day = (n: number) => new Date(Date.UTC(2026, 0, n));
     for (let n = 1; n <= 9; n += 1) audit.note(entry(`u${n}`, { at: day(n) }));
     await audit.flush();
-    expect(await audit.prune(day(5))).toBe(4);
-    expect(await audit.prune(day(5))).toBe(0);
+    expect(await audit.prune(day(5), NEVER)).toBe(4);
+    expect(await audit.prune(day(5), NEVER)).toBe(0);
+    await audit.flush();
     expect(await audit.verify()).toEqual({ ok: true, rows: 6, firstSeq: 5, lastSeq: 10 });
     const [last] = await audit.list({ limit: 1 });
     expect(last).toMatchObject({
@@ -167,11 +172,100 @@ describe('audit', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, rows: 1 });
   });
 
+  describe('pruning', () => {
+    const OLD = new Date(0);
+    const later = new Date(1000);
+    const fill = async (rows: number): Promise<void> => {
+      const audit = open();
+      for (let n = 0; n < rows; n += 1) audit.note(entry(`u${n}`, { at: OLD }));
+      await audit.flush();
+    };
+    /** Whatever deletes rows of the audit waits until this is let go. */
+    const holdDeletes = async (): Promise<() => Promise<void>> => {
+      await sql`create function patgate.held() returns trigger language plpgsql as $$
+        begin perform pg_advisory_xact_lock(42); return null; end $$`.execute(test.store.db);
+      await sql`create trigger held before delete on patgate.audit for each statement
+        execute function patgate.held()`.execute(test.store.db);
+      const holder = await test.store.connect();
+      await holder.query('select pg_advisory_lock(42)');
+      return () => holder.end();
+    };
+    const waiting = () =>
+      eventually(async () => {
+        const { rows } = await sql`select 1 from pg_locks where locktype = 'advisory' and not granted
+          and database = (select oid from pg_database where datname = current_database())`.execute(
+          test.store.db,
+        );
+        expect(rows).toHaveLength(1);
+      });
+
+    it('goes in slices, between which others write, and after each of which the chain verifies', async () => {
+      await fill(12_000);
+      const other = open();
+      const seen: unknown[] = [];
+      const store = {
+        ...test.store,
+        transaction: async <T>(work: (trx: StoreTransaction) => Promise<T>) => {
+          const answer = await test.store.transaction(work);
+          const verdict = await other.verify();
+          seen.push(verdict.ok ? verdict.rows : verdict);
+          return answer;
+        },
+      };
+      const audit = open(store);
+      expect(await audit.prune(later, NEVER)).toBe(12_000);
+      await audit.flush();
+      expect(seen).toEqual([7000, 2000, 0, 1]);
+      const [last] = await other.list({ limit: 1 });
+      expect(last).toMatchObject({ action: 'audit.prune', detail: { rows: 12_000 } });
+    });
+
+    it('holds up nobody who writes, however slowly rows go', async () => {
+      await fill(3);
+      const letGo = await holdDeletes();
+      const audit = open();
+      const pruning = audit.prune(later, NEVER);
+      await waiting();
+      await test.store.transaction((trx) => open().append(entry('meanwhile'), trx));
+      const [last] = await open().list({ limit: 1 });
+      expect(last?.actor.name).toBe('meanwhile');
+      await letGo();
+      expect(await pruning).toBe(3);
+      await audit.flush();
+      expect(await open().verify()).toMatchObject({ ok: true, rows: 2, firstSeq: 4 });
+    });
+
+    it('stops when told to, and tells what is gone by then', async () => {
+      await fill(5001);
+      const stop = new AbortController();
+      const letGo = await holdDeletes();
+      const audit = open();
+      const pruning = audit.prune(later, stop.signal);
+      await waiting();
+      stop.abort();
+      await letGo();
+      expect(await pruning).toBe(5000);
+      await audit.flush();
+      expect(await open().verify()).toMatchObject({ ok: true, rows: 2 });
+    });
+
+    it('is not gone on with by the store once it was given up', async () => {
+      await fill(3);
+      const letGo = await holdDeletes();
+      const slice = { before: later, rows: 10, timeoutMs: 50 };
+      await expect(test.store.transaction((trx) => pruneSlice(trx, slice))).rejects.toThrow();
+      await letGo();
+      expect(await open().verify()).toMatchObject({ ok: true, rows: 3, firstSeq: 1 });
+      expect(await test.store.transaction((trx) => pruneSlice(trx, { ...slice, timeoutMs: 5000 }))).toBe(3);
+    });
+  });
+
   it('goes on when every row is pruned', async () => {
     const audit = open();
     audit.note(entry('u1', { at: new Date(0) }));
     await audit.flush();
-    expect(await audit.prune(new Date(1))).toBe(1);
+    expect(await audit.prune(new Date(1), NEVER)).toBe(1);
+    await audit.flush();
     expect(await audit.verify()).toEqual({ ok: true, rows: 1, firstSeq: 2, lastSeq: 2 });
   });
 
