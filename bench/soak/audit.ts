@@ -14,7 +14,7 @@ const OPENED = `select coalesce(actor_tid, actor_uid)::text as what, count(*)::i
   where action = 'login' and outcome = 'ok' group by 1`;
 const CLOSED = `select coalesce(actor_tid, actor_uid)::text as what, count(*)::int as n from patgate.audit
   where action = 'session.close' group by 1`;
-/** One row may stand for many, see src/session/folded-refusals.ts. */
+/** One row may stand for many, see src/store/folded-refusals.ts. */
 const REFUSED = `select coalesce(reason, '') as what, sum(coalesce((detail::json->>'folded')::int, 1))::int as n
   from patgate.audit where action = 'login' and outcome = 'refused' group by 1`;
 const FAILED = `select coalesce(reason, '') as what, count(*)::int as n from patgate.audit

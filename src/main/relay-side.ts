@@ -166,7 +166,6 @@ function relaySide(options: RelaySideOptions, parts: Parts, unsubscribe: () => v
       supervisor.stop();
       deadlines.refuseAll(shuttingDown);
       await upstream.close();
-      deps.journal.close();
     },
   };
 }
@@ -177,6 +176,7 @@ function sessionDeps(options: RelaySideOptions, parts: Parts): SessionDeps {
   const { method, tokenUsers } = settings.current.login;
   const journal = createJournal({
     audit: services.audit,
+    refusals: services.refusals,
     lastUsed: services.lastUsed,
     directory: services.liveSessions,
     metrics,

@@ -9,6 +9,7 @@ import { logAuditRows } from '../observe/audit-lines.ts';
 import type { Audit } from '../store/audit.ts';
 import { createAudit } from '../store/audit-log.ts';
 import type { EventBus } from '../store/bus.ts';
+import { FoldedRefusals } from '../store/folded-refusals.ts';
 import { createEventBus } from '../store/event-bus.ts';
 import type { Leases } from '../store/leases.ts';
 import type { LiveSessions } from '../store/live-sessions.ts';
@@ -50,6 +51,7 @@ export interface Services {
   readonly authenticator: Authenticator;
   readonly oversight: Oversight;
   readonly audit: Audit;
+  readonly refusals: FoldedRefusals;
   readonly bus: EventBus;
   readonly lastUsed: LastUsed;
   readonly liveSessions: LiveSessions;
@@ -63,6 +65,7 @@ export function openServices(options: ServicesOptions): Services {
   const base = { store, clock, log };
   const hasher = createHasher();
   const audit = createAudit({ ...base, onWritten: (rows) => logAuditRows(log, rows) });
+  const refusals = new FoldedRefusals({ audit, clock });
   const bus = createEventBus(base);
   const lastUsed = createLastUsed(base);
   const liveSessions = createLiveSessions(base);
@@ -80,14 +83,16 @@ export function openServices(options: ServicesOptions): Services {
       reservedNames: options.tokenUsers,
     }),
     policy: createPolicyService(common),
-    authenticator: createAuthenticator({ ...common, credentials, tokenUsers: options.tokenUsers }),
+    authenticator: createAuthenticator({ ...common, refusals, credentials, tokenUsers: options.tokenUsers }),
     oversight: createOversight({ sessions: liveSessions, audit, bus }),
     audit,
+    refusals,
     bus,
     lastUsed,
     liveSessions,
     leases: createLeases(base),
     async close() {
+      refusals.close();
       await Promise.all([lastUsed.close(), liveSessions.close(), audit.close(), bus.close()]);
     },
   };

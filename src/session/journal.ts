@@ -1,4 +1,5 @@
 import type { Audit, AuditEntry } from '../store/audit.ts';
+import type { FoldedRefusals } from '../store/folded-refusals.ts';
 import type { LiveSessions } from '../store/live-sessions.ts';
 import type { LastUsed } from '../tokens/last-used.ts';
 import type { Principal } from '../accounts/principal.ts';
@@ -10,7 +11,6 @@ import type { Admitted, Refusal } from './admit.ts';
 import type { SessionMetrics } from '../observe/session-metrics.ts';
 import { actorOf, closingEntry, directoryEntry, reasonOfEnd } from './journal-entries.ts';
 import { applicationName } from './application-name.ts';
-import { FoldedRefusals } from './folded-refusals.ts';
 import type { LiveSession } from './registry.ts';
 import type { RelayEnd } from './relay.ts';
 
@@ -33,12 +33,11 @@ export interface Journal {
   opened(session: LiveSession): void;
   /** @param code why the gateway ended it; null: it did not */
   ended(session: LiveSession, end: RelayEnd, code: ErrorCode | null): void;
-  /** Hands to the audit what was only counted. To be called before that is closed. */
-  close(): void;
 }
 
 export interface JournalDeps {
   readonly audit: Pick<Audit, 'note'>;
+  readonly refusals: Pick<FoldedRefusals, 'note'>;
   readonly lastUsed: Pick<LastUsed, 'note'>;
   readonly directory: Pick<LiveSessions, 'opened' | 'closed'>;
   readonly metrics: SessionMetrics;
@@ -50,10 +49,9 @@ export interface JournalDeps {
 const BY_GRACE = 'store grace';
 
 export function createJournal(deps: JournalDeps): Journal {
-  const refusals = new FoldedRefusals(deps);
+  const { refusals } = deps;
   return {
-    begin: (admitted) => beginAttempt(admitted, deps, refusals),
-    close: () => refusals.close(),
+    begin: (admitted) => beginAttempt(admitted, deps),
     refusedAtTheDoor({ error, peer, user }) {
       deps.metrics.login('none', 'refused', error.code, 0);
       deps.log.warn(
@@ -87,11 +85,7 @@ export function createJournal(deps: JournalDeps): Journal {
   };
 }
 
-function beginAttempt(
-  admitted: Admitted,
-  deps: JournalDeps,
-  refusals: Pick<FoldedRefusals, 'note'>,
-): Attempt {
+function beginAttempt(admitted: Admitted, deps: JournalDeps): Attempt {
   const startedMs = deps.clock.monotonicMs();
   const application = applicationName(admitted.startup);
   const address = admitted.peer.address;
@@ -118,7 +112,7 @@ function beginAttempt(
       detail: more.detail,
       at: deps.clock.now(),
     };
-    if (principal === null) refusals.note({ ...entry, address, reason: code });
+    if (principal === null) deps.refusals.note({ ...entry, address, reason: code });
     else deps.audit.note(entry);
     return true;
   };

@@ -5,7 +5,8 @@ import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
 import { RequestError, type ErrorCode } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
-import type { Audit } from '../store/audit.ts';
+import type { Audit, AuditEntry } from '../store/audit.ts';
+import type { FoldedRefusals } from '../store/folded-refusals.ts';
 import type { Store } from '../store/store.ts';
 import type { Authentication, Authenticator, OpenedSession } from './authenticator.ts';
 import { checkPassword } from './check-password.ts';
@@ -22,6 +23,7 @@ export interface AuthenticatorDeps {
   readonly credentials: Credentials;
   readonly hasher: Hasher;
   readonly audit: Pick<Audit, 'note' | 'append'>;
+  readonly refusals: Pick<FoldedRefusals, 'note'>;
   readonly clock: Clock;
   /** Reserved user names that mean "the password is a token". */
   readonly tokenUsers: readonly string[];
@@ -34,6 +36,15 @@ const CODES = {
   no_privilege: 'login.no_token_privilege',
   tokens_off: 'login.tokens_off',
 } as const satisfies Record<Exclude<TokenStanding, 'live'>, ErrorCode>;
+
+/** Of whoever proved nothing: anybody can be refused like that, as often as they like. */
+const UNPROVED: ReadonlySet<string> = new Set<ErrorCode>([
+  'login.not_a_token',
+  'login.unknown_token',
+  'login.unknown_user',
+  'login.wrong_secret',
+  'login.empty_password',
+]);
 
 const NOWHERE: Origin = { address: null, application: null };
 
@@ -137,7 +148,8 @@ class StoreAuthenticator implements Authenticator {
   /** @param name what the caller said, where nobody is known */
   #note(action: 'http.login' | 'http.bearer', name: string, answer: Authentication, origin: Origin): void {
     const who = answer.ok ? answer.actor : answer.subject;
-    this.#deps.audit.note({
+    const { audit, refusals } = this.#deps;
+    const entry: AuditEntry = {
       action,
       outcome: answer.ok ? 'ok' : 'refused',
       actor: {
@@ -149,7 +161,9 @@ class StoreAuthenticator implements Authenticator {
       address: origin.address,
       application: origin.application,
       reason: answer.ok ? null : answer.reason,
-    });
+    };
+    if (answer.ok || origin.address === null || !UNPROVED.has(answer.reason)) audit.note(entry);
+    else refusals.note({ ...entry, address: origin.address, reason: answer.reason });
   }
 
   #byToken(found: TokenWithAccount | null, via: 'token' | 'session', origin: Origin): Authentication {

@@ -10,6 +10,7 @@ import { createHasher } from '../../src/login/hasher.ts';
 import type { Audit } from '../../src/store/audit.ts';
 import { createAudit } from '../../src/store/audit-log.ts';
 import type { EventBus, GatewayEvent } from '../../src/store/bus.ts';
+import { FoldedRefusals } from '../../src/store/folded-refusals.ts';
 import { createEventBus } from '../../src/store/event-bus.ts';
 import { createAuthenticator } from '../../src/tokens/authentication.ts';
 import type { Authenticator, ProvedCaller } from '../../src/tokens/authenticator.ts';
@@ -58,6 +59,7 @@ export interface TestServices {
   readonly test: TestStore;
   readonly clock: MovedClock;
   readonly audit: Audit;
+  readonly refusals: FoldedRefusals;
   readonly bus: EventBus;
   readonly credentials: Credentials;
   readonly accounts: AccountService;
@@ -81,6 +83,7 @@ export async function createServices(
   const clock = new MovedClock();
   const base = { store: test.store, clock, log: silentLog };
   const audit = createAudit(base);
+  const refusals = new FoldedRefusals({ audit, clock });
   const bus = createEventBus(base);
   const events: GatewayEvent[] = [];
   bus.subscribe((event) => events.push(event));
@@ -91,14 +94,16 @@ export async function createServices(
     test,
     clock,
     audit,
+    refusals,
     bus,
     credentials,
     accounts: createAccountService({ ...common, passwords, reservedNames: TOKEN_USERS }),
     tokens: createTokenService(common),
     policy: createPolicyService(common),
-    authenticator: createAuthenticator({ ...common, credentials, tokenUsers: TOKEN_USERS }),
+    authenticator: createAuthenticator({ ...common, refusals, credentials, tokenUsers: TOKEN_USERS }),
     events,
     async drop() {
+      refusals.close();
       await Promise.all([audit.close(), bus.close()]);
       await test.drop();
     },

@@ -69,6 +69,7 @@ async function openEntrance(login: Login): Promise<Entrance> {
     login: (admitted) => login(admitted, current),
     journal: createJournal({
       audit: { note: nothing },
+      refusals: { note: nothing },
       lastUsed: { note: nothing },
       directory: { opened: nothing, closed: nothing },
       metrics: createSessionMetrics(new Registry(), () => 0),

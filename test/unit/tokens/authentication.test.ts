@@ -167,6 +167,27 @@ describe('a bearer', () => {
     });
   });
 
+  it('that nobody ever issued is a row of its own a few times, and counted from then on', async () => {
+    const from = '198.51.100.7';
+    const { token, info } = await issueTo(services, ada);
+    await services.tokens.revoke(ROOT, info.tid);
+    const before = (await services.audit.list({ limit: 1 }))[0]?.seq ?? 0;
+    for (let n = 0; n < 100; n += 1) await bearer(generateToken('pat'), from);
+    for (let n = 0; n < 3; n += 1) await bearer(token, from);
+    services.refusals.flush();
+    await services.audit.flush();
+    const rows = (await services.audit.list({ action: 'http.bearer', limit: 200 })).filter(
+      ({ seq }) => seq > before,
+    );
+    const unknown = rows.filter(({ reason }) => reason === 'login.unknown_token');
+    expect(unknown).toHaveLength(61);
+    expect(
+      unknown.map(({ detail }) => detail?.['folded'] ?? 1).reduce((sum, n) => Number(sum) + Number(n)),
+    ).toBe(100);
+    // Whoever has a secret that was right once is told of each time.
+    expect(rows.filter(({ reason }) => reason === 'login.token_revoked')).toHaveLength(3);
+  });
+
   it('is a session’s until that ends', async () => {
     const { authenticator } = services;
     const { token, expiresAt } = await authenticator.openSession(proved(actorOf(ada)), 'login');

@@ -6,7 +6,7 @@ import { createLog } from '../../../src/core/log.ts';
 import { provedByPassword } from '../../../src/login/proved.ts';
 import { createSessionMetrics } from '../../../src/observe/session-metrics.ts';
 import type { Admitted } from '../../../src/session/admit.ts';
-import { FoldedRefusals, type RefusedEntry } from '../../../src/session/folded-refusals.ts';
+import { FoldedRefusals, type RefusedEntry } from '../../../src/store/folded-refusals.ts';
 import { createJournal } from '../../../src/session/journal.ts';
 import type { AuditEntry } from '../../../src/store/audit.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
@@ -121,6 +121,7 @@ describe('the journal', () => {
   const journal = () =>
     createJournal({
       audit: { note: (entry) => void rows.push(entry) },
+      refusals,
       lastUsed: { note: () => undefined },
       directory: { opened: () => undefined, closed: () => undefined },
       metrics: createSessionMetrics(registry, () => 0),
@@ -141,7 +142,7 @@ describe('the journal', () => {
       writes.begin(admitted).failed(error);
     }
     expect(rows).toHaveLength(60);
-    writes.close();
+    refusals.close();
     expect(rows).toHaveLength(61);
     expect(rows[60]).toMatchObject({ detail: { folded: 40 } });
     expect(lines).toHaveLength(100);

@@ -1,8 +1,8 @@
 import { addressBlock } from '../core/address.ts';
 import type { Clock, Timer } from '../core/clock.ts';
-import type { Audit, AuditEntry } from '../store/audit.ts';
+import type { Audit, AuditEntry } from './audit.ts';
 
-/** A login of somebody who proved nothing. */
+/** A login, over the wire or HTTP, of somebody who proved nothing. */
 export type RefusedEntry = AuditEntry & { readonly address: string; readonly reason: string };
 
 export interface FoldedRefusalsOptions {
@@ -30,7 +30,7 @@ const SEVERAL = { uid: null, name: '(several)', via: 'unproved', tid: null } as 
 /**
  * Logins that anybody can have refused, by the thousand, for as little as a start-up packet: the first ones in a while are rows
  * of their own in the audit, so that guessing shows with the names that are tried; the others are counted, and told by one row
- * for each block of addresses and reason when the while is over.
+ * for each block of addresses, action and reason when the while is over.
  */
 export class FoldedRefusals {
   readonly #options: Required<FoldedRefusalsOptions>;
@@ -78,7 +78,7 @@ export class FoldedRefusals {
 
   #fold(block: string, entry: RefusedEntry): void {
     const at = entry.at ?? this.#options.clock.now();
-    const kind = `${entry.outcome} ${entry.reason}`;
+    const kind = `${entry.action} ${entry.outcome} ${entry.reason}`;
     const own = `${block} ${kind}`;
     const hasPlace = this.#folds.has(own) || this.#folds.size < this.#options.mostFolds;
     // Reasons are few, so these are, too.
