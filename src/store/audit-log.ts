@@ -3,7 +3,8 @@ import type { Clock } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import { inSlices } from '../core/in-slices.ts';
 import type { Log } from '../core/log.ts';
-import type { Audit, AuditEntry, AuditQuery, AuditRow, LoginCount } from './audit.ts';
+import { SharedRun } from '../core/shared-run.ts';
+import type { Audit, AuditEntry, AuditQuery, AuditRow, AuditVerdict, LoginCount } from './audit.ts';
 import { chain, rowOf } from './audit-chain.ts';
 import { listAudit, loginsPerHour } from './audit-list.ts';
 import { pruneSlice, verifyAudit } from './audit-upkeep.ts';
@@ -60,6 +61,7 @@ class AuditLog implements Audit {
   #hurry: () => void = () => undefined;
   #lost = 0;
   #closed = false;
+  readonly #verification: SharedRun<AuditVerdict>;
   /** The last row of the batch that was tried and may have been written, although no answer came. */
   #unsure: Written | null = null;
 
@@ -68,6 +70,7 @@ class AuditLog implements Audit {
     this.#clock = clock;
     this.#log = log;
     this.#onWritten = onWritten;
+    this.#verification = new SharedRun((signal) => verifyAudit(store, signal));
   }
 
   note(entry: AuditEntry): void {
@@ -95,8 +98,8 @@ class AuditLog implements Audit {
     return loginsPerHour(this.#store, from, before);
   }
 
-  verify(): ReturnType<Audit['verify']> {
-    return verifyAudit(this.#store);
+  verify(signal: AbortSignal | null = null): ReturnType<Audit['verify']> {
+    return this.#verification.join(signal);
   }
 
   async prune(before: Date, signal: AbortSignal): Promise<number> {

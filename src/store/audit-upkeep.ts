@@ -9,20 +9,19 @@ const PAGE = 2000;
 /**
  * Reads the chain from its anchor to its head and recomputes every hash. Runs in one snapshot, so that rows which are added
  * meanwhile do not look like damage.
+ * @param signal ends it
  */
-export function verifyAudit(store: Store): Promise<AuditVerdict> {
-  return store.db
-    .transaction()
-    .setIsolationLevel('repeatable read')
-    .execute((trx) => verifyIn(trx));
+export function verifyAudit(store: Store, signal: AbortSignal): Promise<AuditVerdict> {
+  return store.aside((trx) => verifyIn(trx, signal));
 }
 
-async function verifyIn(db: Kysely<Database>): Promise<AuditVerdict> {
+async function verifyIn(db: Kysely<Database>, signal: AbortSignal): Promise<AuditVerdict> {
   const head = await db.selectFrom('audit_head').selectAll().where('id', '=', 1).executeTakeFirst();
   if (head === undefined) return { ok: false, seq: 0, problem: 'the head of the chain is missing' };
   let { anchor_seq: seq, anchor_hash: hash } = head;
   const firstSeq = seq + 1;
   for (;;) {
+    signal.throwIfAborted();
     const rows = await db
       .selectFrom('audit')
       .selectAll()

@@ -114,8 +114,12 @@ export interface Audit {
   list(query?: AuditQuery): Promise<readonly AuditRow[]>;
   /** Hours without a login are left out; oldest first. */
   loginsPerHour(from: Date, before: Date): Promise<readonly LoginCount[]>;
-  /** Reads the whole chain. Finds a row that was changed, deleted or inserted. */
-  verify(): Promise<AuditVerdict>;
+  /**
+   * Reads the whole chain. Finds a row that was changed, deleted or inserted. Whoever asks while it is being read gets the verdict of
+   * that reading.
+   * @param signal says that the caller waits no longer; when nobody does, the reading ends
+   */
+  verify(signal?: AbortSignal | null): Promise<AuditVerdict>;
   /**
    * Removes rows older than that, leaving an anchor from which the rest still verifies; bit by bit, while others write.
    * @param signal stops it

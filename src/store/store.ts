@@ -39,6 +39,8 @@ export interface Store {
   transaction<T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T>;
   /** Runs `action` once the transaction, one of this store's, has committed; never when it has not. */
   afterCommit(trx: StoreTransaction, action: () => void): void;
+  /** Work that takes long and only reads: in one snapshot, on a connection of its own, so that logins do not wait for it. */
+  aside<T>(work: (trx: StoreTransaction) => Promise<T>): Promise<T>;
   /** A connection of its own, for LISTEN. The caller ends it. */
   connect(): Promise<pg.Client>;
   /** Whether the store has NOTIFY; asked once. */
@@ -65,14 +67,9 @@ export function openStore(options: StoreOptions): Store {
   const connectTimeoutMs = options.connectTimeoutMs ?? 5_000;
   const servers = new StoreServers(options.url);
   const base = { servers, log: options.log, applicationName, connectTimeoutMs };
-  const pool = new StorePool({
-    ...base,
-    size: options.poolSize ?? 10,
-    queryTimeoutMs: options.queryTimeoutMs ?? 15_000,
-  });
-  const db = new Kysely<Database>({
-    dialect: new PostgresDialect({ pool }),
-  }).withSchema(SCHEMA);
+  const queryTimeoutMs = options.queryTimeoutMs ?? 15_000;
+  const pool = new StorePool({ ...base, size: options.poolSize ?? 10, queryTimeoutMs });
+  const db = over(pool);
   const hasNotify = once(() => probeNotify(db));
   const actions = new WeakMap<StoreTransaction, (() => void)[]>();
   let closing: Promise<void> | null = null;
@@ -98,6 +95,14 @@ export function openStore(options: StoreOptions): Store {
       if (todo === undefined) throw new Error('not a transaction of this store');
       todo.push(action);
     },
+    async aside(work) {
+      const own = new StorePool({ ...base, size: 1, queryTimeoutMs });
+      try {
+        return await over(own).transaction().setIsolationLevel('repeatable read').execute(work);
+      } finally {
+        await own.end();
+      }
+    },
     connect: () => connectClient(base),
     hasNotify,
     async migrate() {
@@ -110,6 +115,10 @@ export function openStore(options: StoreOptions): Store {
     },
     close: () => (closing ??= pool.end()),
   };
+}
+
+function over(pool: StorePool): Kysely<Database> {
+  return new Kysely<Database>({ dialect: new PostgresDialect({ pool }) }).withSchema(SCHEMA);
 }
 
 async function retried<T>(attempt: () => Promise<T>): Promise<T> {

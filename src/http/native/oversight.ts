@@ -108,6 +108,6 @@ export function auditRoutes(routes: NativeRoutes, { oversight }: HttpDeps): void
     responses: { 200: json(Verdict, 'The verdict.') },
   });
   routes.openapi(verify, async (c) =>
-    c.json(Verdict.parse(await oversight.verifyAudit(c.get('caller'))), 200),
+    c.json(Verdict.parse(await oversight.verifyAudit(c.get('caller'), c.req.raw.signal)), 200),
   );
 }

@@ -172,6 +172,80 @@ describe('audit', () => {
     expect(await audit.verify()).toMatchObject({ ok: true, rows: 1 });
   });
 
+  describe('verifying', () => {
+    /** A lock that whoever reads the chain waits for. */
+    const holdReads = async (): Promise<() => Promise<void>> => {
+      const holder = await test.store.connect();
+      await holder.query('begin; lock table patgate.audit_head in access exclusive mode');
+      return () => holder.end();
+    };
+    const readers = async (): Promise<number> => {
+      const { rows } = await sql`select 1 from pg_stat_activity where datname = current_database()
+        and wait_event_type = 'Lock' and query like '%audit_head%'`.execute(test.store.db);
+      return rows.length;
+    };
+
+    it('takes one connection, and none that logins need, however many ask', async () => {
+      const store = test.another({ poolSize: 1 });
+      const audit = open(store);
+      audit.note(entry('u1'));
+      await audit.flush();
+      const letGo = await holdReads();
+      const asked = Array.from({ length: 10 }, () => audit.verify());
+      await eventually(async () => expect(await readers()).toBe(1));
+      await store.ping();
+      expect(await readers()).toBe(1);
+      await letGo();
+      for (const verdict of await Promise.all(asked)) expect(verdict).toMatchObject({ ok: true, rows: 1 });
+      // The next one reads anew.
+      audit.note(entry('u2'));
+      await audit.flush();
+      expect(await audit.verify()).toMatchObject({ ok: true, rows: 2 });
+    });
+
+    /** Notes each reading, and what it came to. */
+    const watched = (readings: Promise<unknown>[]) =>
+      open({
+        ...test.store,
+        aside: <T>(work: (trx: StoreTransaction) => Promise<T>) => {
+          const reading = test.store.aside(work);
+          readings.push(reading.catch((error: unknown) => error));
+          return reading;
+        },
+      });
+
+    it('goes on for whoever still waits, and ends when nobody does', async () => {
+      open().note(entry('u1'));
+      const readings: Promise<unknown>[] = [];
+      const audit = watched(readings);
+      const ask = () => {
+        const caller = new AbortController();
+        const answer = audit.verify(caller.signal).catch((error: unknown) => error);
+        return { answer, leave: () => caller.abort() };
+      };
+      const letGo = await holdReads();
+      const [one, two] = [ask(), ask()];
+      await eventually(async () => expect(await readers()).toBe(1));
+      one.leave();
+      expect(await one.answer).toMatchObject({ code: 'request.invalid' });
+      const three = ask();
+      await letGo();
+      expect(await two.answer).toMatchObject({ ok: true });
+      expect(await three.answer).toMatchObject({ ok: true });
+      expect(readings).toHaveLength(1);
+
+      const hold = await holdReads();
+      const [four, five] = [ask(), ask()];
+      await eventually(async () => expect(await readers()).toBe(1));
+      four.leave();
+      five.leave();
+      expect(await five.answer).toMatchObject({ code: 'request.invalid' });
+      await hold();
+      expect(await readings[1]).toMatchObject({ name: 'AbortError' });
+      expect(await audit.verify()).toMatchObject({ ok: true });
+    });
+  });
+
   describe('pruning', () => {
     const OLD = new Date(0);
     const later = new Date(1000);

@@ -60,7 +60,7 @@ export function auditScreen(routes: Hono<HttpEnv>, web: Web): void {
   // Reads the whole chain: nothing that a link should do.
   routes.post('/admin/audit/verify', async (c) => {
     await postedForm(c, web);
-    const verdict = await oversight.verifyAudit(c.get('visit').caller);
+    const verdict = await oversight.verifyAudit(c.get('visit').caller, c.req.raw.signal);
     return page(c, web, { title: 'Verify audit', at: PATH, body: verdictCard(verdict, PATH) });
   });
 }
