@@ -39,17 +39,32 @@ export async function logInByBearer(
   deps: OauthDeps,
 ): Promise<LoginOutcome> {
   const token = parseBearer(initial);
+  if (token === null) return discover(client, deps);
   try {
-    if (token === null) throw noToken(client);
     return await logInByJwt(client, token, 'oauthbearer', deps);
   } catch (error) {
-    if (!(error instanceof LoginRefused)) throw error;
-    const { issuer, scopes } = deps.oauth;
-    const answer = await exchangeSasl(client, bearerFailure(issuer, scopes));
-    if (answer === null) return LEFT;
-    if (!answer.equals(ACKNOWLEDGEMENT)) throw clientMalformed('malformed OAUTHBEARER message: ^A expected');
+    if (error instanceof LoginRefused) await sayWhereToGetOne(client, deps).catch(endsAllTheSame);
     throw error;
   }
+}
+
+/** The token was judged: whatever the client answers, or that it leaves or says nothing, changes nothing in that. */
+function endsAllTheSame(error: unknown): void {
+  if (!(error instanceof GatewayError)) throw error;
+}
+
+/** A client that asks where to get a token; it will come again with one. */
+async function discover(client: TriedClient, deps: OauthDeps): Promise<LoginOutcome> {
+  const answer = await sayWhereToGetOne(client, deps);
+  if (answer === null) return LEFT;
+  if (!answer.equals(ACKNOWLEDGEMENT)) throw clientMalformed('malformed OAUTHBEARER message: ^A expected');
+  const subject = subjectOf('oauthbearer', 'no token');
+  throw rejected(client, 'login.oauth_rejected', 'the client asked where to get a token', subject);
+}
+
+/** @returns what the client says to it; null when it leaves */
+function sayWhereToGetOne(client: TriedClient, { oauth }: OauthDeps): Promise<Buffer | null> {
+  return exchangeSasl(client, bearerFailure(oauth.issuer, oauth.scopes));
 }
 
 /**
@@ -77,12 +92,6 @@ export async function logInByJwt(
     throw rejected(client, 'login.owner_disabled', `user "${account.name}" is disabled or removed`, known);
   }
   return { kind: 'proved', principal: provedByOauth(account, mechanism), preface: NOTHING };
-}
-
-/** A client that asks where to get a token; it will come again with one. */
-function noToken(client: LoginClient): LoginRefused {
-  const subject = subjectOf('oauthbearer', 'no token');
-  return rejected(client, 'login.oauth_rejected', 'the client asked where to get a token', subject);
 }
 
 function noProvider(): GatewayError {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Socket } from 'node:net';
 import type { Principal } from '../accounts/principal.ts';
-import type { Clock } from '../core/clock.ts';
+import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { LoginOutcome } from '../login/types.ts';
@@ -50,6 +50,11 @@ export interface SessionDeps {
 
 type Proved = LoginOutcome & { kind: 'proved' };
 
+/**
+ * What waits for the client fails by itself at the deadline, and may have more to say than that: a token that was refused
+ * before. What waits for something else is given so long.
+ */
+const OWN_WORDS_MS = 100;
 const NO_NOTICE = Buffer.alloc(0);
 
 /** A session that runs by itself. */
@@ -108,7 +113,11 @@ async function serveClient(
   const attempt = deps.journal.begin(admitted);
   // What is revoked from here on is noticed, even before the session is on the register.
   const epoch = deps.supervisor.epoch;
-  const onTimeout = (): void => refuse(admitted, deadline.signal.reason, attempt, deps.clock);
+  const overdue: Timer[] = [];
+  const onTimeout = (): void => {
+    const timedOut = (): void => refuse(admitted, deadline.signal.reason, attempt, deps.clock);
+    overdue.push(deps.clock.after(OWN_WORDS_MS, timedOut));
+  };
   deadline.signal.addEventListener('abort', onTimeout, { once: true });
   try {
     const outcome = await deps.login(admitted);
@@ -123,6 +132,7 @@ async function serveClient(
     return null;
   } finally {
     deadline.signal.removeEventListener('abort', onTimeout);
+    for (const timer of overdue) timer.cancel();
   }
 }
 

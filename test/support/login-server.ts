@@ -28,6 +28,8 @@ export interface LoginServer {
   readonly endPointHash: Buffer;
   /** What the next login uses. */
   deps: LoginDeps;
+  /** The next connection's. */
+  deadline: AbortSignal;
   /** The next ending that nobody has asked for yet, in the order in which logins end. */
   ending(): Promise<Ending>;
   close(): Promise<void>;
@@ -45,7 +47,7 @@ export async function startLoginServer(
   const server = createServer({ pauseOnConnect: true }, (socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket));
-    void serve(socket, admitOptions(tls), () => running.deps, endings);
+    void serve(socket, admitOptions(tls, running.deadline), () => running.deps, endings);
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -61,6 +63,7 @@ export async function startLoginServer(
       clock: systemClock,
       ...deps,
     },
+    deadline: new AbortController().signal,
     ending: () => endings.next(),
     async close() {
       for (const socket of sockets) socket.destroy();
@@ -75,13 +78,13 @@ export async function startLoginServer(
 /** Most tests fail on purpose, and often. */
 const NO_THROTTLE = { ...DEFAULT_THROTTLE, free: 1e9, freeUnguessable: 1e9 };
 
-function admitOptions(tls: ServerTls): AdmitOptions {
+function admitOptions(tls: ServerTls, deadline: AbortSignal): AdmitOptions {
   return {
     tls,
     tlsMode: 'prefer',
     isProxy: () => false,
     firstByteTimeoutMs: 30_000,
-    deadline: new AbortController().signal,
+    deadline,
     makeTransport: createTransports(),
     turns: new Turns(systemClock),
     boundedHandshakes: new BoundedHandshakes(systemClock),

@@ -7,6 +7,7 @@ import {
   startIdentityProvider,
   type IdentityProvider,
 } from '../../support/identity-provider.ts';
+import { DEFAULT_THROTTLE, Throttle } from '../../../src/login/throttle.ts';
 import { startLoginServer, type LoginServer } from '../../support/login-server.ts';
 import { MemoryCredentials } from '../../support/memory-credentials.ts';
 import { WireClient, type Verdict } from '../../support/wire-client.ts';
@@ -273,6 +274,31 @@ describe('OAUTHBEARER', () => {
     client.end();
     expect(await server.ending()).toEqual({ kind: 'left' });
     client.destroy();
+  });
+
+  test.each<[string, (client: WireClient, deadline: AbortController) => unknown]>([
+    ['leaves', (client) => client.end()],
+    ['says something else', (client) => client.saslResponse('x')],
+    ['sends another message', (client) => client.send(Buffer.from('Q\0\0\0\x05\0', 'latin1'))],
+    ['sends half a message', (client) => client.send(Buffer.of(112, 0, 0)).end()],
+    ['is silent until the deadline', (_client, deadline) => deadline.abort()],
+  ])('refuses a token, and counts that, when the client then %s', async (_title, answer) => {
+    const { throttle } = server.deps;
+    const deadline = new AbortController();
+    server.deadline = deadline.signal;
+    server.deps = { ...server.deps, throttle: new Throttle(systemClock, { ...DEFAULT_THROTTLE, free: 0 }) };
+    const { client } = await offered(true);
+    client.saslInitial('OAUTHBEARER', bearer(await provider.token({ email: 'gone@example.com' })));
+    await client.authentication();
+    answer(client, deadline);
+    expect(await server.ending()).toMatchObject({ error: { code: 'login.owner_disabled' } });
+    client.destroy();
+    server.deadline = new AbortController().signal;
+    const next = (await WireClient.connect({ port: server.port, tls: true })).startup('ada');
+    expect(await next.verdict()).toMatchObject({ ok: false });
+    expect(await server.ending()).toMatchObject({ error: { code: 'login.throttled' } });
+    next.destroy();
+    server.deps = { ...server.deps, throttle };
   });
 
   test.each([
