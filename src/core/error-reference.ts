@@ -124,7 +124,7 @@ export const ERROR_REFERENCE = {
       'Create a token for that database, or widen what the user may reach (`patgate user set NAME --database …`).',
   },
   'login.role_not_allowed': {
-    sqlStates: ['28000', '42501'],
+    sqlStates: ['28000', '42501', '42704'],
     httpStatus: null,
     remedy:
       'Give the user an engine role (`patgate user set NAME --engine-role ROLE`). The role is not the client’s to choose: start-up parameters that change it are refused.',

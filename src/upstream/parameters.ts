@@ -1,21 +1,41 @@
 import { fatal, GatewayError } from '../core/errors.ts';
+import { PROTOCOL_OPTION_PREFIX } from '../wire/constants.ts';
 import type { StartupParameter } from '../wire/startup.ts';
 
 /** Settings that decide who a session is: guc_tables.c, PGC_USERSET and settable in a start-up packet. */
 const IDENTITY_SETTINGS: ReadonlySet<string> = new Set(['role', 'session_authorization']);
 
+/** What the gateway says by itself, whatever the case: CockroachDB lower-cases names, and the last of two counts. */
+const OWN_WORDS: ReadonlySet<string> = new Set(['user', 'database', 'crdb:remote_addr']);
+
 /**
  * Refuses start-up parameters that would make the session another role than the one it is opened as, given by name or
  * inside `options`. Everything else is the engine's to judge.
  * @param role the engine role of the session, which a client may name
- * @throws GatewayError login.role_not_allowed (42501)
+ * @throws GatewayError login.role_not_allowed (42501; 42704 for what PostgreSQL does not know)
  */
 export function vetParameters(parameters: readonly StartupParameter[], role: string): void {
   for (const { name, value } of parameters) {
+    if (isOwnWord(name)) throw unrecognized(name);
     // PostgreSQL only knows the lower-case word; engines that speak its protocol may be laxer.
     if (name.toLowerCase() === 'options') vetOptions(value, role);
     else vetSetting(name, value.toString('latin1'), role);
   }
+}
+
+/** @param name of a start-up parameter, in whatever case, that the gateway alone may tell an engine */
+function isOwnWord(name: string): boolean {
+  const word = name.toLowerCase();
+  return OWN_WORDS.has(word) || word.startsWith(PROTOCOL_OPTION_PREFIX);
+}
+
+/** SQLSTATE and text are PostgreSQL's: src/backend/utils/misc/guc.c, find_option. */
+function unrecognized(name: string): GatewayError {
+  return new GatewayError(
+    'login.role_not_allowed',
+    `the client sent the start-up parameter ${JSON.stringify(name)}, which may be another's name to an engine`,
+    fatal('42704', `unrecognized configuration parameter "${name}"`),
+  );
 }
 
 /** Whether the client asks for a replication connection; what is not a plain "no" counts as one. */

@@ -98,8 +98,9 @@ export function encodeFrontend(message: FrontendMessage): Buffer {
 
 function encodeStartup(message: FrontendMessage & { kind: 'startup' }): Buffer {
   const parameters = message.parameters.flatMap(({ name, value }) => {
-    // Identity comes from the principal alone; an empty name would end the list early.
-    if (name === '' || name === 'user' || name === 'database' || name.startsWith(PROTOCOL_OPTION_PREFIX)) {
+    // Identity comes from the principal alone; an empty name would end the list early. Some engines take names in any case.
+    const word = name.toLowerCase();
+    if (word === '' || word === 'user' || word === 'database' || word.startsWith(PROTOCOL_OPTION_PREFIX)) {
       throw new TypeError(`start-up parameter ${JSON.stringify(name)} cannot be passed on`);
     }
     return [cString(name), cString(value)];

@@ -61,6 +61,21 @@ async function identityOf(parameters: readonly StartupParameter[]): Promise<stri
   return who ?? [];
 }
 
+it.each(['USER', 'Database', '_PQ_.x', '_pq_.x', 'crdb:remote_addr', 'CRDB:Remote_Addr'])(
+  'refuses %s, which an engine may take for what the gateway says',
+  (name) => {
+    expect(() => vetParameters([parameter(name, OWN)], OWN)).toThrow(
+      expect.objectContaining({
+        code: 'login.role_not_allowed',
+        client: expect.objectContaining({
+          sqlState: '42704',
+          message: `unrecognized configuration parameter "${name}"`,
+        }) as unknown,
+      }) as Error,
+    );
+  },
+);
+
 /** Every spelling that the engine lets change who the session is. `@` stands for the role. */
 const SPELLINGS: readonly (readonly [string, string])[] = [
   ['role', '@'],

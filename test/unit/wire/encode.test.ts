@@ -193,11 +193,14 @@ describe('frontend messages, as pg-protocol writes them', () => {
     );
   });
 
-  test.each(['user', 'database', '_pq_.x', ''])('a client’s parameter named %j is never passed on', (bad) => {
-    const parameters = [{ name: bad, value: Buffer.from('postgres') }];
-    const message = { kind: 'startup', minor: 0, user: 'ada', database: 'sales', parameters } as const;
-    expect(() => encodeFrontend(message)).toThrow(TypeError);
-  });
+  test.each(['user', 'database', '_pq_.x', 'USER', 'Database', '_PQ_.x', ''])(
+    'a client’s parameter named %j is never passed on',
+    (bad) => {
+      const parameters = [{ name: bad, value: Buffer.from('postgres') }];
+      const message = { kind: 'startup', minor: 0, user: 'ada', database: 'sales', parameters } as const;
+      expect(() => encodeFrontend(message)).toThrow(TypeError);
+    },
+  );
 
   test.each(['ada\0database', ''.padEnd(3, '\0')])('a user name of %j is a mistake', (user) => {
     const message = { kind: 'startup', minor: 0, user, database: 'sales', parameters: [] } as const;
