@@ -20,7 +20,8 @@ export async function logInTokenByScram(
     const storeSecret = await deps.credentials.storeSecret();
     const found = await deps.credentials.byTid(tid);
     if (found === null)
-      return { found, ...mockParameters(storeSecret, client.startup.user), candidates: [NOBODY] };
+      // by the id alone: an existing token's salt does not depend on how its id is written either
+      return { found, ...mockParameters(storeSecret, `token.${tid}`), candidates: [NOBODY] };
     const { scramSalt: salt, scramIterations: iterations } = found.account;
     return { found, salt, iterations, candidates: [found.token] };
   });

@@ -140,6 +140,16 @@ describe('mock salt', () => {
     }
   });
 
+  test('of a token does not depend on how its id is written, as a real one does not', async () => {
+    for (const id of [tid, '0000aaaa-0000-4000-8000-00000000bbbb']) {
+      const salts = [`$token.${id}`, `token.${id}`, `$token.${id.toUpperCase()}`].map(
+        (name) => () => saltOf(name),
+      );
+      const [first, ...others] = [await salts[0]?.(), await salts[1]?.(), await salts[2]?.()];
+      expect(others).toEqual([first, first]);
+    }
+  });
+
   test('does not depend on the case of an e-mail address, as a real one does not', async () => {
     expect(await saltOf('Known@Example.com')).toBe(await saltOf('known@example.com'));
     expect(await saltOf('Nobody@Example.com')).toBe(await saltOf('nobody@example.com'));
