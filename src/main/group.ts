@@ -3,7 +3,7 @@ import type { GuessGuard } from '../accounts/guess-guard.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import { DEFAULT_THROTTLE, Throttle, type ThrottleOptions } from '../login/throttle.ts';
-import { createCancelGuesses, forwardCancel, type CancelKey } from '../session/cancel.ts';
+import { cancelNearby, createCancelGuesses, forwardCancel, type CancelKey } from '../session/cancel.ts';
 import { PlaceCounts, type Places } from '../session/places.ts';
 import type { LiveSettings } from './live-settings.ts';
 import type { Services } from './services.ts';
@@ -12,8 +12,11 @@ import type { Services } from './services.ts';
 export interface Group {
   readonly places: Places;
   readonly throttle: GuessGuard;
-  /** For a cancel key that no session of the asking process has. */
-  passOnCancel(asked: CancelKey): Promise<void>;
+  /**
+   * For a cancel key that no session of the asking process has.
+   * @param ask whether another process of this gateway has it; not called for whoever makes up keys
+   */
+  passOnCancel(asked: CancelKey, ask?: () => Promise<boolean>): Promise<void>;
 }
 
 export interface GroupOptions {
@@ -42,7 +45,10 @@ export async function createGroup({
   return {
     places: new PlaceCounts(),
     throttle: new Throttle(clock, throttleOptions(settings), fingerprintKey),
-    passOnCancel: (asked) => forwardCancel(asked, forwardDeps),
+    async passOnCancel(asked, ask) {
+      const known = ask !== undefined && (await cancelNearby(asked, forwardDeps.guesses, ask));
+      if (!known) await forwardCancel(asked, forwardDeps);
+    },
   };
 }
 

@@ -38,16 +38,21 @@ export async function cancelHere({ processId, key }: CancelKey, deps: CancelDeps
 
 /** How many keys that nobody here knows are passed on: of one block of addresses, and in all. */
 export interface CancelGuesses {
+  /** How many keys of one block all processes of this gateway are asked for; those that one of them knows do not count. */
+  readonly asked: TokenBuckets;
   readonly ofBlock: TokenBuckets;
   readonly inAll: TokenBuckets;
 }
 
 const GUESSES_OF_BLOCK = { burst: 20, perSecond: 2, maxKeys: 10_000 };
+/** A pool that gives up may cancel all that it runs at once. */
+const ASKED_OF_BLOCK = { burst: 200, perSecond: 20, maxKeys: 10_000 };
 /** So much more that whoever floods does not keep others from cancelling what they run on another gateway. */
 const GUESSES_IN_ALL = { burst: 200, perSecond: 20, maxKeys: 1 };
 
 export function createCancelGuesses(clock: Clock): CancelGuesses {
   return {
+    asked: new TokenBuckets(ASKED_OF_BLOCK, clock),
     ofBlock: new TokenBuckets(GUESSES_OF_BLOCK, clock),
     inAll: new TokenBuckets(GUESSES_IN_ALL, clock),
   };
@@ -72,6 +77,22 @@ export async function forwardCancel(asked: CancelKey, deps: ForwardDeps): Promis
   deps.log.debug({ address, forwarded: withinLimits }, 'cancel request with a key of no session here');
   if (!withinLimits) return;
   await deps.publish({ processId, keyDigest: digestOf(processId, key, deps.digestKey).toString('hex') });
+}
+
+/**
+ * Asks the other processes of this gateway for a key that one of them does not know, before other gateways are asked.
+ * @param ask whether one of them has cancelled what the session with that key runs
+ */
+export async function cancelNearby(
+  asked: CancelKey,
+  guesses: CancelGuesses,
+  ask: () => Promise<boolean>,
+): Promise<boolean> {
+  const block = addressBlock(asked.address);
+  if (!guesses.asked.take(block)) return false;
+  const known = await ask();
+  if (known) guesses.asked.giveBack(block);
+  return known;
 }
 
 /** A cancel request that landed on another gateway. */

@@ -31,4 +31,10 @@ export class TokenBuckets {
     this.#buckets.set(key, bucket);
     return allowed;
   }
+
+  /** Takes back a `take` that was not to count. */
+  giveBack(key: string): void {
+    const bucket = this.#buckets.get(key);
+    if (bucket !== undefined) bucket.level = Math.min(this.#burst, bucket.level + 1);
+  }
 }

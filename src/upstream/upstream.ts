@@ -48,6 +48,13 @@ interface Lendable {
   readonly fresh: boolean;
 }
 
+/** A cancel request on its way to the engine. */
+interface Cancelling {
+  readonly done: Promise<void>;
+  /** Of those who asked since. */
+  next: Promise<void> | null;
+}
+
 const DEFAULT_MAX_AGE_MS = 3_600_000;
 const CANCEL_TIMEOUT_MS = 5000;
 
@@ -66,6 +73,7 @@ class EngineSide implements Upstream {
   readonly #openerDeps: OpenerDeps;
   readonly #cancelDeps: CancelDeps;
   readonly #lent = new Map<EngineSession, Physical>();
+  readonly #cancelling = new Map<EngineSession, Cancelling>();
   /** Resets, spares being opened, sessions being closed. */
   readonly #background = new Tasks();
   /** Aborted by close(). */
@@ -143,7 +151,23 @@ class EngineSide implements Upstream {
     void this.#background.add(this.#recycler.recycle(key, physical, end));
   }
 
-  async cancel(session: EngineSession): Promise<void> {
+  /** One at a time goes to the engine, and one more for all who ask meanwhile: it may run another query by then. */
+  cancel(session: EngineSession): Promise<void> {
+    const underWay = this.#cancelling.get(session);
+    if (underWay === undefined) return this.#beginCancel(session);
+    underWay.next ??= underWay.done.then(() => this.#beginCancel(session));
+    return underWay.next;
+  }
+
+  #beginCancel(session: EngineSession): Promise<void> {
+    const underWay: Cancelling = { done: this.#cancelNow(session), next: null };
+    this.#cancelling.set(session, underWay);
+    return underWay.done.finally(() => {
+      if (underWay.next === null) this.#cancelling.delete(session);
+    });
+  }
+
+  async #cancelNow(session: EngineSession): Promise<void> {
     const physical = this.#lent.get(session);
     if (physical === undefined || physical.opened.cancelKey.length === 0) return;
     this.#counters.add(session.engine, 'cancels');

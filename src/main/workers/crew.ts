@@ -201,9 +201,10 @@ class Crew {
 
   async #cancelElsewhere(asked: CancelKey, not: Worker): Promise<void> {
     const others = this.#workers.filter((worker) => worker !== not);
-    const answers = others.map(({ channel }) => channel.ask('cancel', asked).catch(() => false));
-    if ((await Promise.all(answers)).includes(true)) return;
-    await this.#options.group.passOnCancel(asked);
+    await this.#options.group.passOnCancel(asked, async () => {
+      const answers = others.map(({ channel }) => channel.ask('cancel', asked).catch(() => false));
+      return (await Promise.all(answers)).includes(true);
+    });
   }
 }
 

@@ -1,7 +1,7 @@
 import { createSecretKey } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
-import { createCancelGuesses, forwardCancel } from '../../../src/session/cancel.ts';
+import { cancelNearby, createCancelGuesses, forwardCancel } from '../../../src/session/cancel.ts';
 import { silentLog } from '../../support/store.ts';
 
 test.each([
@@ -21,4 +21,23 @@ test.each([
   expect(published).toHaveLength(20);
   await ask(9999, '2001:db8:0:1::1');
   expect(published.at(-1)).toBe(9999);
+});
+
+test('the other processes are not asked for every key that somebody makes up', async () => {
+  const guesses = createCancelGuesses({ ...systemClock, monotonicMs: () => 0 });
+  const asking = (address: string) => ({ processId: 1, key: Buffer.of(1, 2, 3, 4), address });
+  let calls = 0;
+  const answer = (known: boolean) => (): Promise<boolean> => {
+    calls += 1;
+    return Promise.resolve(known);
+  };
+  for (let n = 0; n < 500; n += 1) {
+    expect(await cancelNearby(asking('192.0.2.1'), guesses, answer(true))).toBe(true);
+  }
+  expect(calls).toBe(500);
+  for (let n = 0; n < 500; n += 1) {
+    expect(await cancelNearby(asking('192.0.2.1'), guesses, answer(false))).toBe(false);
+  }
+  expect(calls).toBe(700);
+  expect(await cancelNearby(asking('192.0.2.2'), guesses, answer(true))).toBe(true);
 });

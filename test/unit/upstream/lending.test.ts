@@ -244,6 +244,33 @@ describe('an idle session', () => {
 });
 
 describe('a cancel request', () => {
+  it('that is repeated is one to the engine, and one more for all who asked meanwhile', async () => {
+    const session = await open(upstream);
+    const asked = Array.from({ length: 90 }, () => upstream.cancel(session));
+    await expect.poll(() => cancels.length).toBe(1);
+    cancels[0]?.peer.socket.end();
+    await asked[0];
+    await expect.poll(() => cancels.length).toBe(2);
+    cancels[1]?.peer.socket.end();
+    await Promise.all(asked);
+    expect(cancels).toHaveLength(2);
+    const later = upstream.cancel(session);
+    await expect.poll(() => cancels.length).toBe(3);
+    cancels[2]?.peer.socket.end();
+    await later;
+    expect(upstream.stats()[0]).toMatchObject({ cancels: 3 });
+  });
+
+  it('that waits for its turn spares a session that was given back', async () => {
+    const session = await open(upstream);
+    const asked = [upstream.cancel(session), upstream.cancel(session)];
+    await expect.poll(() => cancels.length).toBe(1);
+    upstream.giveBack(session, { reusable: true });
+    cancels[0]?.peer.socket.end();
+    await Promise.all(asked);
+    expect(cancels).toHaveLength(1);
+  });
+
   it('carries the engine’s key, and the session waits until the engine has closed it', async () => {
     const session = await open(upstream);
     const cancel = upstream.cancel(session);
