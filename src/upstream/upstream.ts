@@ -280,7 +280,10 @@ class EngineSide implements Upstream {
   async #openSpare(key: string, { request, uid }: Physical): Promise<void> {
     const ownership = { uid, poolKey: key };
     try {
-      this.#keep(key, await openPhysical(request, ownership, this.#openerDeps, this.#life.signal));
+      const spare = await openPhysical(request, ownership, this.#openerDeps, this.#life.signal);
+      // What came behind the first ReadyForQuery is for whoever uses a session first, and would be lost here.
+      if (spare.opened.leftover.length > 0) void this.#discard(spare);
+      else this.#keep(key, spare);
     } catch {
       // Nobody waits for it: whoever comes next opens a session and sees what is wrong.
     }

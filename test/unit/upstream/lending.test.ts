@@ -41,6 +41,8 @@ let upstream: Upstream;
 let queries: string[];
 let cancels: { peer: Peer; packet: Buffer }[];
 let answering: Answering;
+/** Said behind the first ReadyForQuery. */
+let trailing: Buffer[];
 let peers: Peer[];
 let terminated: Peer[];
 beforeEach(async () => {
@@ -50,6 +52,7 @@ beforeEach(async () => {
   peers = [];
   terminated = [];
   answering = well;
+  trailing = [];
   engine = await scriptedEngine(async (peer) => {
     const packet = await peer.packet();
     if (packet.subarray(0, 4).equals(int32(80877102))) {
@@ -57,7 +60,7 @@ beforeEach(async () => {
       return;
     }
     peers.push(peer);
-    peer.write(AUTHENTICATION_OK, ...GREETING, BACKEND_KEY_DATA, READY);
+    peer.write(AUTHENTICATION_OK, ...GREETING, BACKEND_KEY_DATA, READY, ...trailing);
     for (;;) {
       const { type, body } = await peer.message();
       if (type === 'X') break;
@@ -240,6 +243,23 @@ describe('an idle session', () => {
     clock.advance(60_000);
     expect(upstream.stats()[0]?.idle).toBe(0);
     await expect.poll(() => terminated.length).toBe(1);
+  });
+});
+
+describe('a session opened ahead', () => {
+  it('is not kept when the engine has said more than its greeting', async () => {
+    trailing = [message('N', Buffer.from('SNOTICE\0Mhello\0\0'))];
+    await upstream.close();
+    const url = `postgres://r@127.0.0.1:${engine.port}/db?sslmode=disable`;
+    upstream = await upstreamOf({ url }, { deps: { clock }, pool: { warmSpares: 1 } });
+    const sessions = [];
+    for (let login = 0; login < 4; login += 1) sessions.push(await open(upstream));
+    expect(sessions.map(({ leftover }) => leftover)).toEqual(sessions.map(() => trailing[0]));
+    await expect.poll(() => terminated.length).toBe(1);
+    expect(terminated[0]).toBe(peers[4]);
+    expect(upstream.stats()[0]).toMatchObject({ idle: 0 });
+    for (const session of sessions) upstream.giveBack(session, { reusable: true });
+    await expect.poll(() => upstream.stats()[0]).toMatchObject({ idle: 4 });
   });
 });
 
