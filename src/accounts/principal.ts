@@ -30,6 +30,8 @@ export interface PrincipalFacts {
   readonly mechanism: Mechanism;
   /** Null unless proved by a token. */
   readonly token: PrincipalToken | null;
+  /** Which of the account's passwords it was; null unless proved by one. */
+  readonly passwordVersion: number | null;
   /** The account's role on the engine; the token's role, when it has one, goes before it. */
   readonly engineRole: string | null;
   readonly defaultDatabase: string | null;

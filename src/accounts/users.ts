@@ -121,8 +121,12 @@ export async function setPassword(
     iterations: salt.scram_iterations,
   });
   await changeUser(deps, actor, uid, { action: 'user.password', detail: null }, async (trx) => {
-    await trx.updateTable('users').set({ password: stored }).where('uid', '=', uid).execute();
-    // Whoever changes a password may do so because somebody else knows the old one.
+    // Whoever changes a password may do so because somebody else knows the old one. SQL sessions end by its version.
+    await trx
+      .updateTable('users')
+      .set((eb) => ({ password: stored, password_version: eb('password_version', '+', 1) }))
+      .where('uid', '=', uid)
+      .execute();
     await trx.deleteFrom('http_sessions').where('uid', '=', uid).where('tid', 'is', null).execute();
   });
 }

@@ -5,6 +5,7 @@ import type { AccountService } from '../accounts/service.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
 import type { TokenService } from '../tokens/service.ts';
+import type { Standings } from '../tokens/standings.ts';
 
 /** A question of EXPLAIN LOGIN. */
 export interface LoginQuestion {
@@ -59,6 +60,7 @@ export interface ConfigLine {
 export interface ConsoleDeps {
   readonly accounts: Pick<AccountService, 'getUser' | 'listUsers'>;
   readonly tokens: Pick<TokenService, 'issue' | 'list' | 'revokeMany' | 'revokeAll' | 'rotate'>;
+  readonly standings: Standings;
   readonly oversight: Pick<Oversight, 'sessions' | 'killSessions'>;
   readonly explainLogin: (actor: Actor, question: LoginQuestion) => Promise<readonly LoginRule[]>;
   readonly pools: () => readonly PoolReport[];

@@ -189,6 +189,10 @@ export const ERROR_REFERENCE = {
     ...SESSION_ENDED,
     remedy: 'An administrator took the right away on purpose: ask there.',
   },
+  'session.password_changed': {
+    ...SESSION_ENDED,
+    remedy: '`patgate audit list --action user.password` says who changed it. Log in with the new one.',
+  },
   'session.tokens_off': {
     ...SESSION_ENDED,
     remedy: 'Log in by password, or wait until tokens are on again.',

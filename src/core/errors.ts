@@ -53,6 +53,8 @@ export const ERROR_CODES = {
   'session.expired': 'The session ended because its token expired.',
   'session.principal_lost':
     'The session ended because its owner was disabled or lost the right to use tokens.',
+  'session.password_changed':
+    'The session ended because the password that it was opened with is not the user’s any more.',
   'session.tokens_off': 'The session ended because tokens were switched off.',
   'session.user_network_not_allowed':
     'The session ended because its user may no longer come from the client’s address.',

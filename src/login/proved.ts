@@ -32,6 +32,7 @@ function proved(
   token: PrincipalToken | null,
 ): Principal {
   const { uid, name, kind, engineRole, defaultDatabase, databases, networks, policyNetworks } = account;
+  const passwordVersion = provedBy === 'password' ? account.passwordVersion : null;
   return provePrincipal({
     uid,
     name,
@@ -39,6 +40,7 @@ function proved(
     provedBy,
     mechanism,
     token,
+    passwordVersion,
     engineRole,
     defaultDatabase,
     databases,

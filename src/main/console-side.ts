@@ -93,10 +93,11 @@ export function withConsole(upstream: Upstream, options: ConsoleSideOptions): Up
 
 function consoleDeps(upstream: Upstream, options: ConsoleSideOptions): ConsoleDeps {
   const { settings, services, embedded, registry, clock, log } = options;
-  const { accounts, tokens, policy, oversight, liveSessions } = services;
+  const { accounts, tokens, standings, policy, oversight, liveSessions } = services;
   return {
     accounts,
     tokens,
+    standings,
     oversight: {
       ...oversight,
       async sessions(actor, query) {

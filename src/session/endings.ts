@@ -70,6 +70,14 @@ export function ownerDisabled({ principal }: Named, since: number | null): Endin
   );
 }
 
+export function passwordChanged({ principal }: Named, since: number | null): Ending {
+  return ending(
+    'session.password_changed',
+    terminating(`the password of user "${principal.name}" was changed; log in with the new one`),
+    { since },
+  );
+}
+
 export function roleLost(
   { principal, engine }: Pick<LiveSession, 'principal' | 'engine'>,
   since: number | null,

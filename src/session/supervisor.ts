@@ -12,6 +12,7 @@ import {
   killed,
   networkLost,
   ownerDisabled,
+  passwordChanged,
   roleLost,
   tokenEnding,
   type Ending,
@@ -170,6 +171,7 @@ export class Supervisor {
     for (const one of others) {
       const account = accounts.get(uidOf(one));
       if (account?.standing !== 'live') this.#end(one, ownerDisabled(one.session, since));
+      else if (hasOldPassword(one.session, account)) this.#end(one, passwordChanged(one.session, since));
       else this.#judgeLive(one, account, since);
     }
   }
@@ -264,6 +266,10 @@ export class Supervisor {
 
 const NO_TOKENS: ReadonlyMap<string, StandingReport> = new Map();
 const NO_ACCOUNTS: ReadonlyMap<string, AccountReport> = new Map();
+
+function hasOldPassword({ principal }: LiveSession, account: AccountReport): boolean {
+  return principal.passwordVersion !== null && principal.passwordVersion !== account.passwordVersion;
+}
 
 /** Whether it runs as the role that was its user's when it began, and is not any more. */
 function hasLostRole(

@@ -44,6 +44,8 @@ export interface UsersTable {
   scram_iterations: number;
   /** `SCRAM-SHA-256$…` as PostgreSQL writes it, or an argon2id PHC string. */
   password: string | null;
+  /** Grows each time that the password is set. */
+  password_version: Generated<number>;
   engine_role: string | null;
   default_database: string | null;
   databases: List;

@@ -19,6 +19,7 @@ export interface FoundJson {
   readonly scram_salt: string;
   readonly scram_iterations: number;
   readonly password: string | null;
+  readonly password_version: number;
   readonly tokens_enabled: boolean;
   readonly everyone_may: boolean;
   readonly grants: readonly Privilege[];
@@ -72,6 +73,7 @@ function accountOf(found: FoundJson): AccountCredentials {
     scramSalt: Buffer.from(found.scram_salt, 'base64'),
     scramIterations: found.scram_iterations,
     password: found.password === null ? null : parseStoredPassword(found.password),
+    passwordVersion: found.password_version,
   };
 }
 

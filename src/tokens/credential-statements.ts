@@ -84,7 +84,7 @@ function foundJson(tokens: string): string {
     'uid', u.uid, 'name', u.name, 'email', u.email, 'kind', u.kind,
     'disabled', u.disabled_at is not null or u.removed_at is not null,
     'engine_role', u.engine_role, 'default_database', u.default_database, 'databases', u.databases,
-    'networks', u.networks, 'policy_networks', p.networks, 'scram_salt', encode(u.scram_salt, 'base64'), 'scram_iterations', u.scram_iterations, 'password', u.password,
+    'networks', u.networks, 'policy_networks', p.networks, 'scram_salt', encode(u.scram_salt, 'base64'), 'scram_iterations', u.scram_iterations, 'password', u.password, 'password_version', u.password_version,
     'tokens_enabled', p.tokens_enabled, 'everyone_may', p.create_and_use = 'everyone',
     'grants', array(
       select g.privilege from patgate.grants g

@@ -33,6 +33,8 @@ export interface AccountCredentials {
   readonly scramSalt: Buffer;
   readonly scramIterations: number;
   readonly password: StoredPassword | null;
+  /** Another one each time that the password is set. */
+  readonly passwordVersion: number;
 }
 
 /** A token as a login needs it. */

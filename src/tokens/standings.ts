@@ -17,9 +17,10 @@ export interface StandingReport {
 /** Where the user, and anybody, may be now. Those of a token never change. */
 export type LiveNetworks = NetworkLists<'policy' | 'user'>;
 
-/** Of an account, for sessions opened by password. */
+/** Of an account, for sessions opened by password or by an identity provider's token. */
 export interface AccountReport {
   readonly standing: 'live' | 'owner_disabled';
+  readonly passwordVersion: number;
   readonly engineRole: string | null;
   readonly networks: LiveNetworks;
 }

@@ -28,6 +28,7 @@ interface TokenRow extends NetworkColumns {
 interface AccountRow extends NetworkColumns {
   readonly uid: string;
   readonly disabled: boolean;
+  readonly password_version: number;
   readonly engine_role: string | null;
 }
 
@@ -50,7 +51,7 @@ const TOKENS: Prepared = {
 const ACCOUNTS: Prepared = {
   name: 'patgate_standings_accounts',
   text: `
-    select u.uid, u.engine_role, u.networks, p.networks as policy_networks,
+    select u.uid, u.password_version, u.engine_role, u.networks, p.networks as policy_networks,
       u.disabled_at is not null or u.removed_at is not null as disabled
     from patgate.users u cross join patgate.policy p
     where u.uid = any($1::uuid[]) and p.id = 1`,
@@ -72,6 +73,7 @@ export function createStandings({ store, clock }: { store: Store; clock: Clock }
           row.uid,
           {
             standing: row.disabled ? 'owner_disabled' : 'live',
+            passwordVersion: row.password_version,
             engineRole: row.engine_role,
             networks: networksOf(row),
           },

@@ -52,6 +52,7 @@ export class MemoryCredentials implements Credentials {
       scramIterations: parameters.iterations,
       password:
         password === undefined ? null : { kind: 'scram', ...(await deriveKeys(password, parameters)) },
+      passwordVersion: 0,
       ...rest,
     };
     this.#accounts.push(account);

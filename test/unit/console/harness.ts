@@ -4,6 +4,7 @@ import type { UserView } from '../../../src/accounts/views.ts';
 import { openConsole, type ConsoleDeps, type ConsoleLine } from '../../../src/console/console.ts';
 import { createLog, type Log } from '../../../src/core/log.ts';
 import { createLiveSessions } from '../../../src/store/session-directory.ts';
+import { createStandings } from '../../../src/tokens/store-standings.ts';
 import { silentLog } from '../../support/store.ts';
 import { createServices, type TestServices } from '../../support/services.ts';
 
@@ -34,6 +35,7 @@ export async function prepareConsole(): Promise<ConsoleGround> {
     deps: {
       accounts,
       tokens,
+      standings: createStandings({ store: services.test.store, clock }),
       oversight: createOversight({ sessions, audit, bus }),
       explainLogin: (_, { user }) =>
         Promise.resolve([{ by: null, rule: 'account', passes: true, detail: user }]),
@@ -59,6 +61,7 @@ export function factsOf(user: UserView, more: Partial<PrincipalFacts> = {}): Pri
     provedBy: 'password',
     mechanism: 'cleartext',
     token: null,
+    passwordVersion: 0,
     engineRole: null,
     defaultDatabase: null,
     databases: null,

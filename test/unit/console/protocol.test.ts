@@ -3,8 +3,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import type { Scope } from '../../../src/accounts/actor.ts';
 import type { UserView } from '../../../src/accounts/views.ts';
 import type { ConsoleDeps } from '../../../src/console/console.ts';
+import { Secret } from '../../../src/core/secret.ts';
 import { int32, text, typed } from '../../protocol/packets.ts';
-import { addUser, issueTo, ROOT } from '../../support/services.ts';
+import { addUser, issueTo, PASSWORD, ROOT } from '../../support/services.ts';
 import { cellsOf, factsOf, fieldsOf, inShort, prepareConsole, Talk, type ConsoleGround } from './harness.ts';
 
 const int16 = (value: number): Buffer => Buffer.of((value >> 8) & 0xff, value & 0xff);
@@ -573,5 +574,46 @@ describe('secrets', () => {
     expect(await byToken.ask(query("CREATE TOKEN 'more'"))).toBe('T E:42501 Z:I');
     expect(await byToken.ask(query(`ROTATE TOKEN '${info.tid}'`))).toBe('T E:42501 Z:I');
     expect(await byToken.ask(query(`REVOKE TOKEN '${info.tid}'`))).toBe('C:REVOKE 1 Z:I');
+  });
+});
+
+describe('before the word that ends the session has come', () => {
+  const STATEMENTS = [
+    "CREATE TOKEN 'one more' SCOPES (tokens, accounts)",
+    'SHOW TOKENS',
+    'SHOW SESSIONS',
+    'SHOW POOLS',
+  ];
+
+  test('a changed password is of no more use, and the new one is', async () => {
+    const { services } = ground;
+    const user = await addUser(services, { password: PASSWORD });
+    await services.accounts.grant(ROOT, 'manage_all', { kind: 'user', name: user.name });
+    const client = new Talk(factsOf(user), ground.deps);
+    talks.push(client);
+    expect(await client.ask(query(STATEMENTS[0] ?? ''))).toBe('T D C:CREATE TOKEN Z:I');
+    await services.accounts.setPassword(ROOT, user.uid, new Secret('another password'));
+    for (const statement of STATEMENTS) expect(await client.ask(query(statement))).toBe('T E:42501 Z:I');
+    expect(await services.tokens.count(ROOT, { owner: user.uid })).toBe(1);
+    const found = await services.credentials.byName(user.name);
+    const again = new Talk(
+      factsOf(user, { passwordVersion: found?.account.passwordVersion ?? null }),
+      ground.deps,
+    );
+    talks.push(again);
+    for (const statement of STATEMENTS) expect(await again.ask(query(statement))).not.toContain('E:');
+  });
+
+  test('a revoked token is of no more use', async () => {
+    const { services } = ground;
+    const { info } = await issueTo(services, ada, { scopes: ['tokens'] });
+    const facts = factsOf(ada, { provedBy: 'token', token: { ...info, role: null }, passwordVersion: null });
+    const client = new Talk(facts, ground.deps);
+    talks.push(client);
+    expect(await client.ask(query('SHOW TOKENS'))).toMatch(/^T (D )+C:SHOW Z:I$/);
+    await services.tokens.revoke(ROOT, info.tid);
+    for (const statement of STATEMENTS.slice(0, 3)) {
+      expect(await client.ask(query(statement))).toBe('T E:42501 Z:I');
+    }
   });
 });

@@ -35,6 +35,7 @@ export function principal(facts: Partial<PrincipalFacts> = {}): Principal {
     provedBy: 'password',
     mechanism: 'scram-sha-256',
     token: null,
+    passwordVersion: null,
     engineRole: null,
     defaultDatabase: null,
     databases: null,
