@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { GatewayEvent } from '../store/bus.ts';
+import { earlier } from '../tokens/standing.ts';
 import type { AccountReport, StandingReport, Standings } from '../tokens/standings.ts';
 import type { EngineSession } from '../upstream/open.ts';
 import { encodeBackend } from '../wire/backend.ts';
@@ -178,7 +179,9 @@ export class Supervisor {
 
   #judge(watched: Watched, report: StandingReport | undefined, since: number | null): void {
     if (report?.standing === 'live') {
-      watched.endsAtMs = report.endsAt?.getTime() ?? null;
+      // What was got in exchange for a token ends before it.
+      const own = watched.session.principal.token?.expiresAt ?? null;
+      watched.endsAtMs = earlier(own, report.endsAt)?.getTime() ?? null;
       this.#judgeLive(watched, report, since);
       return;
     }

@@ -24,9 +24,13 @@ export function tokenStanding({ token, account, tokensEnabled }: StandingFacts, 
 
 /** When the token stops working by the mere passing of time; null: never. */
 export function endOf(token: Pick<TokenCredential, 'retiresAt' | 'expiresAt'>): Date | null {
-  const { retiresAt, expiresAt } = token;
-  if (retiresAt === null || expiresAt === null) return retiresAt ?? expiresAt;
-  return retiresAt < expiresAt ? retiresAt : expiresAt;
+  return earlier(token.retiresAt, token.expiresAt);
+}
+
+/** Null: never. */
+export function earlier(one: Date | null, other: Date | null): Date | null {
+  if (one === null || other === null) return one ?? other;
+  return one < other ? one : other;
 }
 
 function hasCome(moment: Date | null, now: Date): boolean {

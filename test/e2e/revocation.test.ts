@@ -108,6 +108,39 @@ describe('a right that is taken away', () => {
     expect(await session.ended).toMatchObject({ code: '57P01' });
   });
 
+  it('ends what an exchanged token opened at its own end, whatever was asked about the token behind it', async () => {
+    const max = await gateway.addUser('max');
+    await gateway.services.accounts.grant(ADMIN, 'can_use', { kind: 'user', name: 'max' });
+    const { tid, token } = await gateway.issueToken(max, { label: 'exchanged' });
+    const answer = await fetch(`${gateway.info.http?.url ?? ''}/oauth/token`, {
+      method: 'POST',
+      body: new URLSearchParams({
+        grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+        subject_token_type: 'urn:ietf:params:oauth:token-type:dremio:personal-access-token',
+        subject_token: token,
+      }),
+    });
+    const { access_token: access = '' } = (await answer.json()) as { access_token?: string };
+    await gateway.services.store.db
+      .updateTable('http_sessions')
+      .set({ expires_at: new Date(Date.now() + 4000) })
+      .where('tid', '=', tid)
+      .execute();
+    const behind = await open(gateway, '$token', token);
+    const session = await open(gateway, '$token', access);
+    const other = await open(gateway, '$token', (await gateway.issueToken(ada)).token);
+    await gateway.services.policy.set(ADMIN, { createAndUse: 'granted' });
+    // All sessions have been looked at when this one is ended.
+    await other.ended;
+    await gateway.services.policy.set(ADMIN, { createAndUse: 'everyone' });
+    expect(await session.ended).toEqual({
+      code: '57P01',
+      message: expect.stringMatching(/token "exchanged" has expired/) as string,
+    });
+    expect((await behind.client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await behind.client.end();
+  });
+
   it('ends a session when its token expires', async () => {
     const { tid, token } = await gateway.issueToken(ada, { lifetime: { ms: 1500 } });
     const session = await open(gateway, '$token', token);
