@@ -197,6 +197,10 @@ export const ERROR_REFERENCE = {
     ...SESSION_ENDED,
     remedy: 'Log in by password, or wait until tokens are on again.',
   },
+  'session.database_not_allowed': {
+    ...SESSION_ENDED,
+    remedy: '`patgate user show NAME` has the databases that are allowed now.',
+  },
   'session.user_network_not_allowed': {
     ...SESSION_ENDED,
     remedy: '`patgate user show NAME` has the networks that are allowed now.',

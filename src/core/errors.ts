@@ -56,6 +56,8 @@ export const ERROR_CODES = {
   'session.password_changed':
     'The session ended because the password that it was opened with is not the user’s any more.',
   'session.tokens_off': 'The session ended because tokens were switched off.',
+  'session.database_not_allowed':
+    'The session ended because its user may no longer reach the database that it is connected to.',
   'session.user_network_not_allowed':
     'The session ended because its user may no longer come from the client’s address.',
   'session.policy_network_not_allowed':

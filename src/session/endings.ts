@@ -89,6 +89,19 @@ export function roleLost(
   );
 }
 
+export function databaseLost(
+  { principal, database }: Pick<LiveSession, 'principal' | 'database'>,
+  since: number | null,
+): Ending {
+  return ending(
+    'session.database_not_allowed',
+    terminating(
+      `user "${principal.name}" is no longer allowed to connect to database "${database}"; ask an administrator`,
+    ),
+    { since },
+  );
+}
+
 /** @param rule whose list its address is in no more; a token's never changes */
 export function networkLost(
   { principal, peer }: Pick<LiveSession, 'principal' | 'peer'>,

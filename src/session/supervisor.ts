@@ -8,6 +8,7 @@ import type { AccountReport, StandingReport, Standings } from '../tokens/standin
 import type { EngineSession } from '../upstream/open.ts';
 import { encodeBackend } from '../wire/backend.ts';
 import {
+  databaseLost,
   expired,
   IDLE_TOO_LONG,
   killed,
@@ -190,10 +191,11 @@ export class Supervisor {
     else this.#end(watched, tokenEnding(watched.session, report, since));
   }
 
-  /** A secret that still works may not be worth what it was: the role may have gone, or the address be allowed no more. */
+  /** A secret that still works may not be worth what it was: role or database may have gone, or the address be allowed no more. */
   #judgeLive(
     watched: Watched,
-    report: Pick<AccountReport, 'engineRole' | 'networks'> & Partial<Pick<StandingReport, 'roleGranted'>>,
+    report: Pick<AccountReport, 'engineRole' | 'databases' | 'networks'> &
+      Partial<Pick<StandingReport, 'roleGranted'>>,
     since: number | null,
   ): void {
     const { session } = watched;
@@ -201,6 +203,8 @@ export class Supervisor {
     if (rule !== null) this.#end(watched, networkLost(session, rule, since));
     else if (report.roleGranted !== true && hasLostRole(session, report)) {
       this.#end(watched, roleLost(session, since));
+    } else if (report.databases?.includes(session.database) === false) {
+      this.#end(watched, databaseLost(session, since));
     }
   }
 

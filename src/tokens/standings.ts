@@ -11,6 +11,8 @@ export interface StandingReport {
   readonly engineRole: string | null;
   /** The token keeps its role whatever the owner's is. */
   readonly roleGranted: boolean;
+  /** What the owner may reach now; null: any. Those of the token never change. */
+  readonly databases: readonly string[] | null;
   readonly networks: LiveNetworks;
 }
 
@@ -22,6 +24,7 @@ export interface AccountReport {
   readonly standing: 'live' | 'owner_disabled';
   readonly passwordVersion: number;
   readonly engineRole: string | null;
+  readonly databases: readonly string[] | null;
   readonly networks: LiveNetworks;
 }
 

@@ -21,6 +21,7 @@ interface TokenRow extends NetworkColumns {
   readonly tokens_enabled: boolean;
   readonly everyone_may: boolean;
   readonly grants: readonly Privilege[];
+  readonly databases: readonly string[] | null;
   readonly engine_role: string | null;
   readonly role_granted: boolean;
 }
@@ -29,6 +30,7 @@ interface AccountRow extends NetworkColumns {
   readonly uid: string;
   readonly disabled: boolean;
   readonly password_version: number;
+  readonly databases: readonly string[] | null;
   readonly engine_role: string | null;
 }
 
@@ -36,7 +38,7 @@ interface AccountRow extends NetworkColumns {
 const TOKENS: Prepared = {
   name: 'patgate_standings_tokens',
   text: `
-    select t.tid, t.revoked_at, t.retires_at, t.expires_at, t.revoke_reason, t.role_granted, u.engine_role,
+    select t.tid, t.revoked_at, t.retires_at, t.expires_at, t.revoke_reason, t.role_granted, u.engine_role, u.databases,
       u.disabled_at is not null or u.removed_at is not null as disabled,
       u.networks, p.networks as policy_networks, p.tokens_enabled, p.create_and_use = 'everyone' as everyone_may,
       array(
@@ -51,7 +53,7 @@ const TOKENS: Prepared = {
 const ACCOUNTS: Prepared = {
   name: 'patgate_standings_accounts',
   text: `
-    select u.uid, u.password_version, u.engine_role, u.networks, p.networks as policy_networks,
+    select u.uid, u.password_version, u.engine_role, u.databases, u.networks, p.networks as policy_networks,
       u.disabled_at is not null or u.removed_at is not null as disabled
     from patgate.users u cross join patgate.policy p
     where u.uid = any($1::uuid[]) and p.id = 1`,
@@ -75,6 +77,7 @@ export function createStandings({ store, clock }: { store: Store; clock: Clock }
             standing: row.disabled ? 'owner_disabled' : 'live',
             passwordVersion: row.password_version,
             engineRole: row.engine_role,
+            databases: row.databases,
             networks: networksOf(row),
           },
         ]),
@@ -101,5 +104,6 @@ function reportOf(row: TokenRow, now: Date): Omit<StandingReport, 'networks'> {
     endsAt: endOf(token),
     engineRole: row.engine_role,
     roleGranted: row.role_granted,
+    databases: row.databases,
   };
 }

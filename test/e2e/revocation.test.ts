@@ -1,9 +1,10 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { systemActor } from '../../src/accounts/actor.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import { queryOne } from '../support/query.ts';
 import { startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
+import { errorFields, WireClient } from '../support/wire-client.ts';
 
 const ADMIN = systemActor('revocation test');
 
@@ -13,8 +14,8 @@ interface Session {
   readonly ended: Promise<{ code: string; message: string }>;
 }
 
-async function open(gateway: TestGateway, user: string, secret: string): Promise<Session> {
-  const client = new pg.Client(gateway.clientConfig(user, secret));
+async function open(gateway: TestGateway, user: string, secret: string, database?: string): Promise<Session> {
+  const client = new pg.Client(gateway.clientConfig(user, secret, database));
   const ended = new Promise<{ code: string; message: string }>((resolve) => {
     client.on('error', (error: Error & { code?: string }) =>
       resolve({ code: error.code ?? '', message: error.message }),
@@ -106,6 +107,55 @@ describe('a right that is taken away', () => {
     const session = await open(gateway, 'eve', eve.password);
     await gateway.services.accounts.disableUser(ADMIN, eve.uid);
     expect(await session.ended).toMatchObject({ code: '57P01' });
+  });
+
+  it('ends sessions with a database that their user may not reach any more, and no others', async () => {
+    const eva = await gateway.addUser('eva');
+    const { name: sales } = gateway.engine;
+    const { token } = await gateway.issueToken(eva);
+    const setDatabases = (databases: readonly string[] | null) =>
+      gateway.services.accounts.setUser(ADMIN, eva.uid, { databases });
+    const atConsole = await open(gateway, 'eva', eva.password, 'patgate');
+    const sessions = [await open(gateway, 'eva', eva.password), await open(gateway, '$token', token)];
+    const other = await open(gateway, 'ada', ada.password);
+    await setDatabases([sales]);
+    expect(await atConsole.ended).toEqual({
+      code: '57P01',
+      message: expect.stringMatching(/user "eva" is no longer allowed .* "patgate"/) as string,
+    });
+    for (const { client } of sessions) {
+      expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    }
+    await setDatabases(['elsewhere', `${sales}2`]);
+    for (const { ended } of sessions) {
+      expect(await ended).toEqual({
+        code: '57P01',
+        message: expect.stringContaining(`no longer allowed to connect to database "${sales}"`) as string,
+      });
+    }
+    await expect
+      .poll(async () => (await gateway.services.audit.list({ action: 'session.close', uid: eva.uid })).length)
+      .toBe(3);
+    const rows = await gateway.services.audit.list({ action: 'session.close', uid: eva.uid });
+    expect(new Set(rows.map(({ reason }) => reason))).toEqual(new Set(['session.database_not_allowed']));
+    expect((await other.client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+    await other.client.end();
+  });
+
+  it('lets no login slip through that read what its user might reach before', async () => {
+    const eve = await gateway.addUser('eve2');
+    const before = await open(gateway, 'eve2', eve.password);
+    const client = await WireClient.connect({ port: gateway.port, tls: true });
+    onTestFinished(() => client.destroy());
+    client.startup('eve2', gateway.engine.name);
+    await client.scram(eve.password, {
+      beforeProof: async () => {
+        await gateway.services.accounts.setUser(ADMIN, eve.uid, { databases: ['elsewhere'] });
+        await before.ended;
+      },
+    });
+    const errors = (await client.rest()).filter(({ type }) => type === 'E');
+    expect(errors.map(({ body }) => errorFields(body).sqlState)).toEqual(['57P01']);
   });
 
   it('ends what an exchanged token opened at its own end, whatever was asked about the token behind it', async () => {
