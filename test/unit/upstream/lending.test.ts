@@ -279,6 +279,8 @@ describe('a cancel request', () => {
     cancels[2]?.peer.socket.end();
     await later;
     expect(upstream.stats()[0]).toMatchObject({ cancels: 3 });
+    upstream.giveBack(session, { reusable: true });
+    await expect.poll(() => upstream.stats()[0]).toMatchObject({ idle: 1 });
   });
 
   it('that waits for its turn spares a session that was given back', async () => {
@@ -289,6 +291,7 @@ describe('a cancel request', () => {
     cancels[0]?.peer.socket.end();
     await Promise.all(asked);
     expect(cancels).toHaveLength(1);
+    await expect.poll(() => upstream.stats()[0]).toMatchObject({ idle: 1 });
   });
 
   it('carries the engine’s key, and the session waits until the engine has closed it', async () => {
