@@ -99,26 +99,102 @@ describe('plaintext in front of TLS (CVE-2021-23214, CVE-2021-3935, CVE-2021-437
 });
 
 describe('start-up parameters (CVE-2025-12819)', () => {
-  it('can not turn the gateway’s own statements, nor the next session of the same user', async () => {
+  const EVIL_PATH = 'evil, pg_catalog, public';
+  /** With what anybody's statements can hardly do without; each leaves a row behind when it is called. */
+  const functions = [
+    'current_setting(text)',
+    'set_config(text, text, boolean)',
+    'pg_notify(text, text)',
+    'version()',
+    'now()',
+    'lower(text)',
+  ];
+  const operators = ['text', 'name', 'integer', 'oid', 'boolean', 'char'].flatMap((type) =>
+    ['=', '<>', '<'].map((operator) => ({
+      type: `pg_catalog."${type}"`.replace('"integer"', 'int4').replace('"boolean"', 'bool'),
+      operator,
+    })),
+  );
+
+  beforeAll(async () => {
+    const trap = (what: string): string =>
+      `begin insert into evil.called values ('${what}'); return null; end`;
     await asAdmin(
-      `create schema evil;
-       create function evil.pg_notify(text, text) returns void language plpgsql as $$ begin raise 'evil'; end $$;
-       create function evil.current_setting(text) returns text language plpgsql as $$ begin raise 'evil'; end $$`,
+      ['create schema evil; create table evil.called (what pg_catalog.text)']
+        .concat(
+          functions.map(
+            (signature) =>
+              `create function evil.${signature} returns pg_catalog.text language plpgsql as $$ ${trap(signature)} $$`,
+          ),
+          operators.map(
+            ({ type, operator }, n) =>
+              `create function evil.operator_${n}(${type}, ${type}) returns pg_catalog.bool language plpgsql as $$ ${trap(operator)} $$;
+               create operator evil.${operator} (leftarg = ${type}, rightarg = ${type}, function = evil.operator_${n})`,
+          ),
+        )
+        .join(';'),
       gateway.engine.url,
     );
-    const config = gateway.clientConfig('ada', ada.password);
-    const options = '-c search_path=evil,pg_catalog';
-    const first = await openSession({ ...config, options });
-    const pid = await pidOf(first.client);
-    await first.client.end();
-    const again = await openSession({ ...config, options });
-    expect(await ping(again.client)).toBe(1);
-    await again.client.end();
-    const plain = await openSession(config);
-    expect(await pidOf(plain.client)).not.toBe(pid);
-    const { rows } = await plain.client.query<{ search_path: string }>('show search_path');
-    expect(rows[0]?.search_path).toBe('"$user", public');
-    await plain.client.end();
+  });
+
+  const called = () => queryOne(gateway.engine.url, 'select count(*)::int from evil.called');
+
+  async function openWith(
+    config: pg.ClientConfig,
+    parameters: Readonly<Record<string, string>>,
+  ): Promise<pg.Client> {
+    const client = new pg.Client(config);
+    // node `pg` has no setting for it; JDBC has (currentSchema).
+    const startup = client as unknown as { getStartupConf(): Record<string, string> };
+    const usual = startup.getStartupConf.bind(client);
+    startup.getStartupConf = () => ({ ...usual(), ...parameters });
+    await client.connect();
+    return client;
+  }
+
+  it.each<[string, Readonly<Record<string, string>>, boolean]>([
+    ['in options', { options: '-c search_path=evil,pg_catalog,public' }, false],
+    ['by itself', { search_path: EVIL_PATH }, false],
+    ['of the engine’s role', {}, true],
+  ])('a search_path %s turns nothing that the gateway runs itself', async (how, parameters, ofRole) => {
+    const setting = `in database ${gateway.engine.name}`;
+    const role = new URL(gateway.engine.url).username;
+    const user = await gateway.addUser(`mallory ${how}`);
+    const config = gateway.clientConfig(user.name, user.password);
+    if (ofRole)
+      await asAdmin(`alter role ${role} ${setting} set search_path = ${EVIL_PATH}`, gateway.engine.url);
+    try {
+      await asAdmin('truncate evil.called', gateway.engine.url);
+      const first = await openWith(config, parameters);
+      const pid = await pidOf(first);
+      // The trap is set: what is not called by its full name falls into it, a function as well as an operator.
+      await first.query("select current_setting('x')");
+      await first.query("select 'a'::pg_catalog.text = 'b'::pg_catalog.text");
+      expect(await called()).toBe(2);
+      // Something for the gateway to bring back, and something that it reports.
+      await first.query("set work_mem = '1234kB'");
+      await first.query("set datestyle = 'German'");
+      await first.end();
+      const again = await eventually(async () => {
+        const client = await openWith(config, parameters);
+        if ((await pidOf(client)) === pid) return client;
+        await client.end();
+        throw new Error('another engine session');
+      });
+      const shown = async (name: string) =>
+        (await again.query<Record<string, string>>(`show ${name}`)).rows[0];
+      expect(await shown('work_mem')).not.toEqual({ work_mem: '1234kB' });
+      expect(await shown('datestyle')).toEqual({ DateStyle: 'ISO, MDY' });
+      expect((await shown('search_path'))?.['search_path']?.startsWith('evil')).toBe(true);
+      await again.end();
+      expect(await called()).toBe(2);
+      if (ofRole) return;
+      const plain = await openWith(config, {});
+      expect((await plain.query('show search_path')).rows).toEqual([{ search_path: '"$user", public' }]);
+      await plain.end();
+    } finally {
+      if (ofRole) await asAdmin(`alter role ${role} ${setting} reset search_path`, gateway.engine.url);
+    }
   });
 
   it.each(['role', 'session_authorization', 'ROLE', 'Session_Authorization'])(
@@ -131,6 +207,17 @@ describe('start-up parameters (CVE-2025-12819)', () => {
       await expect(client.connect()).rejects.toMatchObject({ code: '42501' });
     },
   );
+});
+
+describe('a token that may open so many sessions', () => {
+  it('opens no more', async () => {
+    const { token } = await gateway.issueToken(ada, { maxSessions: 1 });
+    const login = () => openSession(gateway.clientConfig('ada', token));
+    const { client } = await login();
+    await expect(login()).rejects.toMatchObject({ code: '53300' });
+    await client.end();
+    await (await eventually(login)).client.end();
+  });
 });
 
 describe('expiry (CVE-2025-2291)', () => {
