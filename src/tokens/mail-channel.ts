@@ -40,8 +40,9 @@ export function mailChannel({ url, from, pageUrl, timeoutMs = TIMEOUT_MS }: Mail
         });
         return 'sent';
       } catch (error) {
-        if (isPermanent(error)) return 'refused';
-        throw error;
+        const code = codeOfRefusal(error);
+        if (code === null) throw error;
+        return code >= 500 ? 'refused' : 'postponed';
       }
     },
   };
@@ -65,9 +66,21 @@ function dayOf(time: Date): string {
   return time.toISOString().slice(0, 10);
 }
 
-/** RFC 5321, 4.2.1: an answer of the 5yz class to this recipient or message, not to our login. */
-function isPermanent(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  const { code, responseCode } = error as Error & { code?: string; responseCode?: number };
-  return (code === 'EENVELOPE' || code === 'EMESSAGE') && responseCode !== undefined && responseCode >= 500;
+/** RFC 5321, 4.2.3: the server goes away, whomever the mail is for. */
+const CLOSING = 421;
+
+/** RFC 5321, 4.2.1: an answer of the 4yz or 5yz class to this recipient or message, not to our login. Null: something else. */
+function codeOfRefusal(error: unknown): number | null {
+  if (!(error instanceof Error)) return null;
+  const { code, command, responseCode } = error as Error & Refusal;
+  if ((code !== 'EENVELOPE' && code !== 'EMESSAGE') || responseCode === undefined) return null;
+  if (responseCode >= 500) return responseCode;
+  return responseCode === CLOSING || command === 'MAIL FROM' ? null : responseCode;
+}
+
+/** What nodemailer adds to an error. */
+interface Refusal {
+  readonly code?: string;
+  readonly command?: string;
+  readonly responseCode?: number;
 }

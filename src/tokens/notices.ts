@@ -16,14 +16,17 @@ export interface ExpiryNotice {
   readonly email: string | null;
 }
 
-/** `refused`: the other side will never take this one, so it is not tried again. `skipped`: there is nobody to tell. */
-export type Delivery = 'sent' | 'skipped' | 'refused';
+/**
+ * `refused`: the other side will never take this one, so it is not tried again. `postponed`: it does not take this one now, which says
+ * nothing about others. `skipped`: there is nobody to tell.
+ */
+export type Delivery = 'sent' | 'skipped' | 'refused' | 'postponed';
 
 /** A way to tell owners. */
 export interface NoticeChannel {
   /** Under which it is remembered that an owner was told. */
   readonly name: string;
-  /** Rejects when it may work later. */
+  /** Rejects when nothing can be delivered by it at the moment. */
   deliver(notice: ExpiryNotice): Promise<Delivery>;
 }
 
@@ -58,25 +61,57 @@ async function sendBy(
   when: { readonly days: number; readonly signal: AbortSignal },
 ): Promise<number> {
   let sent = 0;
-  for (const notice of await due(deps, channel.name, when.days)) {
-    if (when.signal.aborted) break;
-    const context = { channel: channel.name, tid: notice.tid };
-    try {
-      const delivery = await channel.deliver(notice);
+  let settled = 0;
+  let batch: ExpiryNotice[] = [];
+  do {
+    batch = await due(deps, channel.name, when.days, batch.at(-1) ?? null);
+    for (const notice of batch) {
+      if (when.signal.aborted) return sent;
+      const delivery = await tryOne(deps, channel, notice);
+      if (delivery === null) return sent;
       if (delivery === 'sent') sent += 1;
-      if (delivery === 'refused') deps.log.warn(context, 'an expiry notice was refused for good');
-    } catch (error) {
-      deps.log.warn({ ...context, reason: describeError(error) }, 'an expiry notice waits for the next time');
-      break;
+      if (delivery === 'postponed') continue;
+      settled += 1;
+      await remember(deps, channel.name, notice.tid);
     }
-    await remember(deps, channel.name, notice.tid);
-  }
+    // Those that are postponed stay in front, and must not keep the others behind them for ever.
+  } while (batch.length === BATCH && settled < BATCH);
   return sent;
 }
 
-/** Those that expire first come first. A token that was rotated has a successor already. */
-async function due({ store, clock }: NoticeDeps, channel: string, days: number): Promise<ExpiryNotice[]> {
+/** @returns null when the others need not be tried either */
+async function tryOne(
+  { log }: NoticeDeps,
+  channel: NoticeChannel,
+  notice: ExpiryNotice,
+): Promise<Delivery | null> {
+  const context = { channel: channel.name, tid: notice.tid };
+  try {
+    const delivery = await channel.deliver(notice);
+    if (delivery === 'refused') log.warn(context, 'an expiry notice was refused for good');
+    if (delivery === 'postponed') log.warn(context, 'an expiry notice waits for the next time');
+    return delivery;
+  } catch (error) {
+    log.warn({ ...context, reason: describeError(error) }, 'expiry notices wait for the next time');
+    return null;
+  }
+}
+
+/**
+ * Those that expire first come first. A token that was rotated has a successor already.
+ * @param behind which to go on; null: from the first one
+ */
+async function due(
+  { store, clock }: NoticeDeps,
+  channel: string,
+  days: number,
+  behind: ExpiryNotice | null,
+): Promise<ExpiryNotice[]> {
   const now = clock.now();
+  const rest =
+    behind === null
+      ? sql`true`
+      : sql`(coalesce(t.expires_at, 'infinity'::timestamptz), t.tid) > (${behind.expiresAt}, ${behind.tid}::uuid)`;
   const { rows } = await sql<ExpiryNotice>`
     select t.tid, t.label, t.prefix, t.expires_at as "expiresAt", u.name as owner, u.email
     from patgate.tokens t join patgate.users u on u.uid = t.uid
@@ -84,6 +119,7 @@ async function due({ store, clock }: NoticeDeps, channel: string, days: number):
       and coalesce(t.expires_at, 'infinity'::timestamptz) > ${now}
       and coalesce(t.expires_at, 'infinity'::timestamptz) <= ${new Date(now.getTime() + days * DAY_MS)}
       and not exists (select 1 from patgate.notices n where n.tid = t.tid and n.channel = ${channel})
+      and ${rest}
     order by coalesce(t.expires_at, 'infinity'::timestamptz), t.tid limit ${BATCH}`.execute(store.db);
   return rows;
 }

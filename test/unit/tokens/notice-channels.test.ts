@@ -5,10 +5,13 @@ import { createServer as createTcpServer, type Server as TcpServer, type Socket 
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
+import { DAY_MS } from '../../../src/core/duration.ts';
 import { Secret } from '../../../src/core/secret.ts';
 import { mailChannel } from '../../../src/tokens/mail-channel.ts';
-import type { ExpiryNotice } from '../../../src/tokens/notices.ts';
+import { sendExpiryNotices, type ExpiryNotice } from '../../../src/tokens/notices.ts';
 import { webhookChannel } from '../../../src/tokens/webhook-channel.ts';
+import { addUser, createServices, issueTo, ROOT } from '../../support/services.ts';
+import { silentLog } from '../../support/store.ts';
 
 const NOTICE: ExpiryNotice = {
   tid: '0f8fad5b-d9cb-469f-a165-70867728950e',
@@ -137,7 +140,7 @@ async function mailServer(
         if (isData && line !== '.') continue;
         const verb = isData ? '.' : line.slice(0, 4).toUpperCase();
         isData = verb === 'DATA';
-        socket.write(`${answers[verb] ?? (verb === 'DATA' ? '354 go on' : '250 ok')}\r\n`);
+        socket.write(`${answers[line] ?? answers[verb] ?? (verb === 'DATA' ? '354 go on' : '250 ok')}\r\n`);
       }
     });
     socket.on('error', () => socket.destroy());
@@ -176,7 +179,42 @@ describe('the mail', () => {
 
   it.each([
     ['a full mailbox', { RCPT: '452 try later' }],
+    ['a mail that is looked at more closely', { '.': '451 try later' }],
+  ])('is postponed for %s', async (_name, answers) => {
+    const { url } = await mailServer(answers);
+    expect(await mailTo(url).deliver(NOTICE)).toBe('postponed');
+  });
+
+  it('to one mailbox that is full does not keep others from theirs', async () => {
+    const services = await createServices('notices');
+    try {
+      const brief = (n: number) => ({ lifetime: { ms: DAY_MS + n } });
+      const [full, fine] = [
+        await addUser(services, { email: 'full@example.com' }),
+        await addUser(services, { email: 'fine@example.com' }),
+      ];
+      const { url, lines } = await mailServer({ 'RCPT TO:<full@example.com>': '452 full' });
+      // More than are read from the store at once, and all of them before the other's.
+      await services.policy.set(ROOT, { maxLiveTokensPerUser: 128 });
+      for (let n = 0; n < 101; n += 1) await issueTo(services, full, brief(n));
+      await issueTo(services, fine, brief(1000));
+      const deps = { store: services.test.store, clock: services.clock, log: silentLog };
+      const when = { days: 7, signal: new AbortController().signal };
+      expect(await sendExpiryNotices(deps, [mailTo(url)], when)).toBe(1);
+      expect(lines).toContain('RCPT TO:<fine@example.com>');
+      const tries = lines.filter((line) => line.startsWith('RCPT TO:<full@example.com>'));
+      expect(tries).toHaveLength(101);
+      // They are tried again, as many as one round settles, and the one that was sent is not.
+      expect(await sendExpiryNotices(deps, [mailTo((await mailServer()).url)], when)).toBe(100);
+    } finally {
+      await services.drop();
+    }
+  });
+
+  it.each([
     ['a server that is busy', { MAIL: '421 too many' }],
+    ['a server that takes no sender at the moment', { MAIL: '451 try later' }],
+    ['a server that goes away', { RCPT: '421 closing' }],
   ])('waits for %s', async (_name, answers) => {
     const { url } = await mailServer(answers);
     await expect(mailTo(url).deliver(NOTICE)).rejects.toThrow();
