@@ -8,6 +8,8 @@ export type Mechanism = 'cleartext' | 'scram-sha-256' | 'scram-sha-256-plus' | '
 /** The token that a session was opened with, and the limits that it puts on the session. */
 export interface PrincipalToken {
   readonly tid: string;
+  /** Names the access token that it was exchanged for, where the session was opened with one; see TokenCredential. */
+  readonly exchange: string | null;
   readonly label: string;
   /** When it stops working: its expiry, or the end of a rotation's overlap if that comes first. */
   readonly expiresAt: Date | null;

@@ -19,9 +19,20 @@ export function provedByOauth(account: AccountCredentials, mechanism: Mechanism)
 
 /** To be called once the token's secret was found right and the token is live. */
 export function provedByToken({ account, token }: TokenWithAccount, mechanism: Mechanism): Principal {
-  const { tid, label, role, roleGranted, databases, networks, maxSessions, scopes } = token;
+  const { tid, exchange, label, role, roleGranted, databases, networks, maxSessions, scopes } = token;
   const expiresAt = endOf(token);
-  const limits = { tid, label, expiresAt, databases, networks, role, roleGranted, maxSessions, scopes };
+  const limits = {
+    tid,
+    exchange,
+    label,
+    expiresAt,
+    databases,
+    networks,
+    role,
+    roleGranted,
+    maxSessions,
+    scopes,
+  };
   return proved(account, 'token', mechanism, limits);
 }
 

@@ -57,6 +57,15 @@ export function tokenEnding(
   }
 }
 
+export function exchangeEnded({ principal }: Named, since: number | null): Ending {
+  const label = principal.token?.label ?? '';
+  return ending(
+    'session.revoked',
+    terminating(`the access token that token "${label}" was exchanged for was ended`),
+    { since },
+  );
+}
+
 /** @param graceMs what runs at the moment of expiry may finish */
 export function expired(session: Named, graceMs: number): Ending {
   return { ...tokenEnding(session, { standing: 'expired', reason: null }, null), graceMs };

@@ -9,6 +9,7 @@ import type { EngineSession } from '../upstream/open.ts';
 import { encodeBackend } from '../wire/backend.ts';
 import {
   databaseLost,
+  exchangeEnded,
   expired,
   IDLE_TOO_LONG,
   killed,
@@ -165,17 +166,32 @@ export class Supervisor {
   async #readStandings(watched: readonly Watched[], since: number | null): Promise<void> {
     const byToken = watched.filter(({ session }) => session.principal.token !== null);
     const others = watched.filter(({ session }) => session.principal.token === null);
-    const [tokens, accounts] = await Promise.all([
+    const exchanged = unique(byToken.flatMap((one) => exchangeOf(one) ?? []));
+    const [tokens, accounts, exchanges] = await Promise.all([
       byToken.length > 0 ? this.#options.standings.tokens(unique(byToken.map(tidOf))) : NO_TOKENS,
       others.length > 0 ? this.#options.standings.accounts(unique(others.map(uidOf))) : NO_ACCOUNTS,
+      exchanged.length > 0 ? this.#options.standings.exchanges(exchanged) : NO_EXCHANGES,
     ]);
-    for (const one of byToken) this.#judge(one, tokens.get(tidOf(one)), since);
+    for (const one of byToken) {
+      const report = tokens.get(tidOf(one));
+      const exchange = exchangeOf(one);
+      const isGone = exchange !== null && !exchanges.has(exchange);
+      if (isGone && report?.standing === 'live') this.#endExchanged(one, since);
+      else this.#judge(one, report, since);
+    }
     for (const one of others) {
       const account = accounts.get(uidOf(one));
       if (account?.standing !== 'live') this.#end(one, ownerDisabled(one.session, since));
       else if (hasOldPassword(one.session, account)) this.#end(one, passwordChanged(one.session, since));
       else this.#judgeLive(one, account, since);
     }
+  }
+
+  /** What is gone because it had expired lets what runs finish, as the token itself would. */
+  #endExchanged(watched: Watched, since: number | null): void {
+    const end = watched.session.principal.token?.expiresAt ?? null;
+    if (end !== null && end <= this.#options.clock.now()) this.#expire(watched);
+    else this.#end(watched, exchangeEnded(watched.session, since));
   }
 
   #judge(watched: Watched, report: StandingReport | undefined, since: number | null): void {
@@ -272,6 +288,7 @@ export class Supervisor {
 }
 
 const NO_TOKENS: ReadonlyMap<string, StandingReport> = new Map();
+const NO_EXCHANGES: ReadonlySet<string> = new Set();
 const NO_ACCOUNTS: ReadonlyMap<string, AccountReport> = new Map();
 
 function hasOldPassword({ principal }: LiveSession, account: AccountReport): boolean {
@@ -289,4 +306,5 @@ function hasLostRole(
 const sidOf = ({ session }: Watched): string => session.sid;
 const uidOf = ({ session }: Watched): string => session.principal.uid;
 const tidOf = ({ session }: Watched): string => session.principal.token?.tid ?? '';
+const exchangeOf = ({ session }: Watched): string | null => session.principal.token?.exchange ?? null;
 const unique = (values: readonly string[]): string[] => [...new Set(values)];

@@ -5,7 +5,12 @@ import type { StoreTransaction } from './store.ts';
  * event does no harm.
  */
 export type GatewayEvent =
-  | { readonly kind: 'tokens'; readonly tids: readonly string[]; readonly change: 'revoked' | 'retired' }
+  /** `exchange_ended`: not of the tokens themselves, but of an access token that one of them was exchanged for. */
+  | {
+      readonly kind: 'tokens';
+      readonly tids: readonly string[];
+      readonly change: 'revoked' | 'retired' | 'exchange_ended';
+    }
   /** Disabled, enabled, removed, changed, or its privileges changed. */
   | { readonly kind: 'account'; readonly uid: string }
   /** Tokens of many users may be affected: policy, groups, privileges. */

@@ -6,12 +6,14 @@ import type { Clock } from '../core/clock.ts';
 import { RequestError, type ErrorCode } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import type { Audit, AuditEntry } from '../store/audit.ts';
+import type { EventBus } from '../store/bus.ts';
 import type { FoldedRefusals } from '../store/folded-refusals.ts';
 import type { Store } from '../store/store.ts';
 import type { Authentication, Authenticator, OpenedSession } from './authenticator.ts';
 import { checkPassword } from './check-password.ts';
 import type { AccountCredentials, Credentials, TokenWithAccount } from './credentials.ts';
 import { effectiveActor } from './effective-actor.ts';
+import { endSessionOf } from './end-session.ts';
 import { isWellFormed, kindOfToken, tokenDigest } from './format.ts';
 import { openSession } from './open-session.ts';
 import { networksOf, ofNamed, refused, refusedThere } from './refused.ts';
@@ -24,6 +26,7 @@ export interface AuthenticatorDeps {
   readonly hasher: Hasher;
   readonly audit: Pick<Audit, 'note' | 'append'>;
   readonly refusals: Pick<FoldedRefusals, 'note'>;
+  readonly bus: Pick<EventBus, 'publish'>;
   readonly clock: Clock;
   /** Reserved user names that mean "the password is a token". */
   readonly tokenUsers: readonly string[];
@@ -100,16 +103,12 @@ class StoreAuthenticator implements Authenticator {
   }
 
   async endSession(secret: Secret, origin: Origin = NOWHERE): Promise<void> {
-    const { store, audit } = this.#deps;
+    const { store, bus, audit } = this.#deps;
     await store.transaction(async (trx) => {
-      const ended = await trx
-        .deleteFrom('http_sessions')
-        .where('digest', '=', tokenDigest(secret.reveal()))
-        .returning(['uid', 'tid'])
-        .executeTakeFirst();
-      if (ended === undefined) return;
-      const user = await findUserRow(trx, { uid: ended.uid });
-      const actor = { ...ended, name: user?.name ?? '', via: 'session' };
+      const ended = await endSessionOf(trx, bus, tokenDigest(secret.reveal()));
+      if (ended === null) return;
+      const { uid, name, tid } = ended;
+      const actor = { uid, name, tid, via: 'session' };
       await audit.append({ action: 'http.logout', outcome: 'ok', actor, ...origin }, trx);
     });
   }

@@ -56,6 +56,6 @@ export interface Authenticator {
    * @throws RequestError request.unauthenticated, when the password was changed, the user disabled or the token revoked since
    */
   openSession(proved: ProvedCaller, kind: SessionKind, lifetimeMs?: number): Promise<OpenedSession>;
-  /** Ending one that is not there is no error. Audited. */
+  /** Also what was opened on the wire by it. Ending one that is not there is no error. Audited. */
   endSession(secret: Secret, origin?: Origin): Promise<void>;
 }

@@ -28,6 +28,7 @@ export interface FoundJson {
 
 interface TokenJson {
   readonly tid: string;
+  readonly exchange: string | null;
   readonly label: string;
   readonly prefix: string;
   /** base64 */
@@ -80,6 +81,7 @@ function accountOf(found: FoundJson): AccountCredentials {
 function tokenOf(uid: string, token: TokenJson): TokenCredential {
   return {
     tid: token.tid,
+    exchange: token.exchange,
     uid,
     label: token.label,
     prefix: token.prefix,

@@ -95,7 +95,7 @@ function foundJson(tokens: string): string {
 
 function tokenJson(keysFrom: 't' | 'h', expiry: string): string {
   return `json_build_object(
-    'tid', t.tid, 'label', t.label, 'prefix', t.prefix,
+    'tid', t.tid, 'exchange', ${keysFrom === 't' ? 'null' : `encode(h.digest, 'hex')`}, 'label', t.label, 'prefix', t.prefix,
     'stored_key', encode(${keysFrom}.stored_key, 'base64'), 'server_key', encode(${keysFrom}.server_key, 'base64'),
     'created_at', ${milliseconds('t.created_at')}, 'expires_at', ${milliseconds(expiry)},
     'retires_at', ${milliseconds('t.retires_at')}, 'revoked_at', ${milliseconds('t.revoked_at')},

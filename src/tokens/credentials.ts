@@ -40,6 +40,8 @@ export interface AccountCredentials {
 /** A token as a login needs it. */
 export interface TokenCredential {
   readonly tid: string;
+  /** SHA-256, hexadecimal, of the access token that it was exchanged for, where that is what was found; else null. */
+  readonly exchange: string | null;
   readonly uid: string;
   readonly label: string;
   readonly prefix: string;

@@ -45,6 +45,9 @@ export interface TokenEdit {
   readonly description?: string | null;
 }
 
+/** `dead`: it was revoked before. `unknown`: this store never issued it, or has forgotten that. */
+export type LeakReport = 'revoked' | 'dead' | 'unknown';
+
 /** Where a request comes from, for rate limits and the audit. */
 export interface Origin {
   readonly address: string | null;
@@ -73,8 +76,8 @@ export interface TokenService {
   /** Every token of a user. @returns how many were not revoked before */
   revokeAll(actor: Actor, uid: string, reason?: string): Promise<number>;
   edit(actor: Actor, id: string, edit: TokenEdit): Promise<TokenView>;
-  /** Whoever holds a token may have it revoked. @returns false when this store never issued it */
-  reportLeaked(raw: Secret, from: Origin): Promise<boolean>;
+  /** Whoever holds a token may have it revoked, or the session of a session token ended. Audited when that ended anything. */
+  reportLeaked(raw: Secret, from: Origin): Promise<LeakReport>;
   /** The token of that secret, to *manage all*; null when there is none. */
   lookup(actor: Actor, raw: Secret): Promise<TokenView | null>;
 }

@@ -32,5 +32,7 @@ export interface AccountReport {
 export interface Standings {
   /** Ids that are not in the answer do not exist. */
   tokens(tids: readonly string[]): Promise<ReadonlyMap<string, StandingReport>>;
+  /** Which of these access tokens, that a personal access token was exchanged for, there are still; see TokenCredential. */
+  exchanges(ids: readonly string[]): Promise<ReadonlySet<string>>;
   accounts(uids: readonly string[]): Promise<ReadonlyMap<string, AccountReport>>;
 }

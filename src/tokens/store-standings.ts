@@ -59,6 +59,12 @@ const ACCOUNTS: Prepared = {
     where u.uid = any($1::uuid[]) and p.id = 1`,
 };
 
+/** $1 digests */
+const EXCHANGES: Prepared = {
+  name: 'patgate_standings_exchanges',
+  text: `select encode(digest, 'hex') as id from patgate.http_sessions where digest = any($1::bytea[])`,
+};
+
 export function createStandings({ store, clock }: { store: Store; clock: Clock }): Standings {
   return {
     async tokens(tids) {
@@ -66,6 +72,11 @@ export function createStandings({ store, clock }: { store: Store; clock: Clock }
       const now = clock.now();
       const networksOf = networkLists(rows);
       return new Map(rows.map((row) => [row.tid, { ...reportOf(row, now), networks: networksOf(row) }]));
+    },
+    async exchanges(ids) {
+      const digests = ids.map((id) => Buffer.from(id, 'hex'));
+      const rows = await store.read<{ id: string }>(EXCHANGES, [digests]);
+      return new Set(rows.map(({ id }) => id));
     },
     async accounts(uids) {
       const rows = await store.read<AccountRow>(ACCOUNTS, [uids]);

@@ -1,15 +1,14 @@
-import { systemActor, type Actor } from '../accounts/actor.ts';
+import type { Actor } from '../accounts/actor.ts';
 import { auditEntry, auditRefusals, demandPrivilege } from '../accounts/permission.ts';
-import type { Secret } from '../core/secret.ts';
 import type { AuditAction } from '../store/audit.ts';
 import { readVisible, readView, tidOf } from './find.ts';
-import { kindOfToken, tokenDigest } from './format.ts';
 import { issue } from './issue.ts';
 import { checkDescription, checkLabel } from './labels.ts';
 import { count, countByState, list } from './list.ts';
-import { lockTokens, revoke, revokeAll, revokeFound, revokeMany } from './revoke.ts';
+import { reportLeaked, tidOfSecret } from './leaked.ts';
+import { revoke, revokeAll, revokeMany } from './revoke.ts';
 import { rotate } from './rotate.ts';
-import type { Origin, TokenEdit, TokenService } from './service.ts';
+import type { TokenEdit, TokenService } from './service.ts';
 import type { TokenServiceDeps } from './service-deps.ts';
 import type { TokenView } from './views.ts';
 
@@ -66,43 +65,4 @@ async function edit(deps: TokenServiceDeps, actor: Actor, id: string, change: To
     );
     return after;
   });
-}
-
-async function reportLeaked(deps: TokenServiceDeps, raw: Secret, from: Origin): Promise<boolean> {
-  const { store, clock, audit } = deps;
-  const tid = await tidOfSecret(deps, raw);
-  if (tid === null) return endLeakedSession(deps, raw);
-  const reporter = { ...systemActor('leak report'), ...from };
-  await store.transaction(async (trx) => {
-    const found = await lockTokens(trx, clock.now(), (eb) => eb.and([eb('tid', '=', tid)]));
-    await revokeFound(trx, deps, reporter, found, 'reported as leaked');
-    const [token] = found;
-    await audit.append(
-      auditEntry(reporter, 'token.leaked', { kind: 'token', id: tid, name: token?.label ?? null }),
-      trx,
-    );
-  });
-  return true;
-}
-
-/** A session token that was found somewhere ends; what it was opened with may not have leaked. */
-async function endLeakedSession({ store }: TokenServiceDeps, raw: Secret): Promise<boolean> {
-  const text = raw.reveal();
-  if (kindOfToken(text) !== 'session') return false;
-  const gone = await store.db
-    .deleteFrom('http_sessions')
-    .where('digest', '=', tokenDigest(text))
-    .executeTakeFirst();
-  return gone.numDeletedRows > 0n;
-}
-
-async function tidOfSecret({ store }: TokenServiceDeps, raw: Secret): Promise<string | null> {
-  const text = raw.reveal();
-  if (kindOfToken(text) !== 'pat') return null;
-  const row = await store.db
-    .selectFrom('tokens')
-    .select('tid')
-    .where('digest', '=', tokenDigest(text))
-    .executeTakeFirst();
-  return row?.tid ?? null;
 }

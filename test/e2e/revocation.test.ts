@@ -1,12 +1,14 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { systemActor } from '../../src/accounts/actor.ts';
+import { Secret } from '../../src/core/secret.ts';
 import { startGatewayProcess } from '../support/gateway-process.ts';
 import { queryOne } from '../support/query.ts';
 import { startGateway, type TestGateway, type TestUser } from '../support/gateway.ts';
 import { errorFields, WireClient } from '../support/wire-client.ts';
 
 const ADMIN = systemActor('revocation test');
+const NOWHERE = { address: null, application: null };
 
 interface Session {
   readonly client: pg.Client;
@@ -71,6 +73,36 @@ describe('a right that is taken away', () => {
         where query like '%pg_sleep(60)%' and state = 'active' and pid <> pg_backend_pid()`,
     );
     expect(running).toBe(0);
+  });
+
+  it.each([
+    ['is reported as leaked', (secret: Secret) => gateway.services.tokens.reportLeaked(secret, NOWHERE)],
+    ['is logged out', (secret: Secret) => gateway.services.authenticator.endSession(secret, NOWHERE)],
+  ])('ends what an exchanged token opened when that %s, and nothing else', async (_what, end) => {
+    const { tid, token } = await gateway.issueToken(ada, { label: 'exchanged' });
+    const exchange = async (): Promise<Secret> => {
+      const proved = await gateway.services.authenticator.bearer(new Secret(token), NOWHERE);
+      if (!proved.ok) throw new Error(proved.reason);
+      return (await gateway.services.authenticator.openSession(proved, 'exchange')).token;
+    };
+    const [first, second] = [await exchange(), await exchange()];
+    const session = await open(gateway, '$token', first.reveal());
+    const bySecond = await open(gateway, 'ada', second.reveal());
+    const byToken = await open(gateway, '$token', token);
+    const started = performance.now();
+    await end(first);
+    expect(await session.ended).toEqual({
+      code: '57P01',
+      message: expect.stringMatching(/access token that token "exchanged" was exchanged for/) as string,
+    });
+    expect(performance.now() - started).toBeLessThan(2000);
+    await expect.poll(() => closedBecause(tid)).toBe('session.revoked');
+    await expect(open(gateway, '$token', first.reveal())).rejects.toMatchObject({ code: '28P01' });
+    // Whatever concerned those would have ended them by now: one look was at all three.
+    for (const { client } of [bySecond, byToken]) {
+      expect((await client.query('select 1 as one')).rows).toEqual([{ one: 1 }]);
+      await client.end();
+    }
   });
 
   it.each([

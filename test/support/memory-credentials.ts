@@ -91,6 +91,7 @@ export class MemoryCredentials implements Credentials {
     const { storedKey, serverKey } = await deriveKeys(text, { salt, iterations });
     const token: TokenCredential = {
       tid: randomUUID(),
+      exchange: null,
       uid,
       label: 'laptop',
       roleGranted: false,

@@ -69,7 +69,8 @@ export function signOutRoutes(routes: NativeRoutes, { authenticator, trustedProx
 
 /** `POST /api/v1/leaked-tokens`: anyone who holds a token can have it revoked. */
 export function leakRoutes(routes: NativeRoutes, { tokens, clock, trustedProxies }: HttpDeps): void {
-  const unknown = new FailureLimiter({ burst: 20, perSecond: 0.2, maxKeys: 10_000, clock });
+  /** Of reports that ended nothing. */
+  const idle = new FailureLimiter({ burst: 20, perSecond: 0.2, maxKeys: 10_000, clock });
   const report = open({
     method: 'post',
     path: '/api/v1/leaked-tokens',
@@ -84,10 +85,12 @@ export function leakRoutes(routes: NativeRoutes, { tokens, clock, trustedProxies
     if (!isWellFormed(token.reveal())) throw notOurs;
     const origin = originOf(c, trustedProxies);
     const key = addressBlock(origin.address ?? '');
-    const waitMs = unknown.waitMs(key);
-    if (waitMs > 0) throw new RateLimited(waitMs, 'Too many reports of unknown tokens. Try again later.');
-    if (await tokens.reportLeaked(token, origin)) return c.json({ revoked: true as const }, 200);
-    unknown.spend(key);
-    throw notOurs;
+    const waitMs = idle.waitMs(key);
+    if (waitMs > 0)
+      throw new RateLimited(waitMs, 'Too many reports of tokens that are unknown or dead. Try again later.');
+    const outcome = await tokens.reportLeaked(token, origin);
+    if (outcome !== 'revoked') idle.spend(key);
+    if (outcome === 'unknown') throw notOurs;
+    return c.json({ revoked: true as const }, 200);
   });
 }

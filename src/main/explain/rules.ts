@@ -126,7 +126,7 @@ export function tokenRules(user: UserView, token: TokenView, circumstances: Circ
   const detail = `"${token.label}" ${STANDINGS[token.state]}`;
   const standing =
     token.state === 'live' ? pass(token.tid, 'token', detail) : fail(token.tid, 'token', detail);
-  return [standing, ...limitsOf(token.tid, { ...user, token }, circumstances)];
+  return [standing, ...limitsOf(token.tid, { ...user, token: { ...token, exchange: null } }, circumstances)];
 }
 
 /** What a proved secret may do there, by the same checks as a login. */

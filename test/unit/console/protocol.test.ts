@@ -100,7 +100,7 @@ describe('simple queries', () => {
     await ground.services.accounts.grant(ROOT, 'admin', { kind: 'user', name: boss.name });
     const byToken = async (scopes: Scope[]): Promise<string> => {
       const { info } = await issueTo(ground.services, boss, { scopes });
-      const client = new Talk(factsOf(boss, { provedBy: 'token', token: info }), ground.deps);
+      const client = new Talk(factsOf(boss, { provedBy: 'token', token: { ...info, exchange: null } }), ground.deps);
       talks.push(client);
       const answer = await client.ask(query('SHOW CONFIG'));
       return answer.includes('E:42501') ? 'refused' : 'shown';
@@ -567,7 +567,7 @@ describe('secrets', () => {
   test('a session of a token makes no tokens without the scope', async () => {
     const { info } = await issueTo(ground.services, ada, { scopes: [] });
     const byToken = new Talk(
-      factsOf(ada, { provedBy: 'token', token: { ...info, role: null } }),
+      factsOf(ada, { provedBy: 'token', token: { ...info, exchange: null, role: null } }),
       ground.deps,
     );
     talks.push(byToken);
@@ -607,7 +607,11 @@ describe('before the word that ends the session has come', () => {
   test('a revoked token is of no more use', async () => {
     const { services } = ground;
     const { info } = await issueTo(services, ada, { scopes: ['tokens'] });
-    const facts = factsOf(ada, { provedBy: 'token', token: { ...info, role: null }, passwordVersion: null });
+    const facts = factsOf(ada, {
+      provedBy: 'token',
+      token: { ...info, exchange: null, role: null },
+      passwordVersion: null,
+    });
     const client = new Talk(facts, ground.deps);
     talks.push(client);
     expect(await client.ask(query('SHOW TOKENS'))).toMatch(/^T (D )+C:SHOW Z:I$/);

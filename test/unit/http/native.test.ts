@@ -584,6 +584,30 @@ describe('leaked tokens', () => {
     expect((await world.call('GET', '/api/v1/me', { as: token })).status).toBe(401);
   });
 
+  it('that are dead already are soon not looked for, and fill no audit', async () => {
+    // Where nobody else has spent anything.
+    const other = await startWorld('leaks');
+    try {
+      const ada = await other.person('ada');
+      const { token, tid } = await other.issue(ada);
+      const statuses: number[] = [];
+      for (let n = 0; n < 25; n += 1) {
+        const answer = await other.call('POST', '/api/v1/leaked-tokens', { body: { token } });
+        statuses.push(answer.status);
+      }
+      expect(statuses).toEqual([...Array<number>(21).fill(200), ...Array<number>(4).fill(429)]);
+      const rows = await other.store.db
+        .selectFrom('audit')
+        .select('action')
+        .where('target_id', '=', tid)
+        .where('action', 'in', ['token.revoke', 'token.leaked'])
+        .execute();
+      expect(rows).toHaveLength(2);
+    } finally {
+      await other.close();
+    }
+  });
+
   it('that are not ours are not found, and soon not looked for', async () => {
     expect(problem(await report('nonsense'))).toEqual([404, 'request.not_found']);
     const codes = new Set<string>();

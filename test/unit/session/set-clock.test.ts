@@ -15,7 +15,11 @@ let supervisor: Supervisor;
 beforeEach(() => {
   clock = new MovedClock();
   supervisor = new Supervisor({
-    standings: { tokens: () => Promise.resolve(new Map()), accounts: () => Promise.resolve(new Map()) },
+    standings: {
+      tokens: () => Promise.resolve(new Map()),
+      exchanges: () => Promise.resolve(new Set()),
+      accounts: () => Promise.resolve(new Map()),
+    },
     cancelEngine: () => Promise.resolve(),
     expiryGraceMs: 0,
     idleTimeoutMs: () => IDLE_MS,

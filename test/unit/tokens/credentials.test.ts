@@ -171,6 +171,7 @@ describe('byToken and byTid', () => {
     const token = await insertToken(test.store, user, { label: 'laptop', ...limits });
     const expected = {
       tid: token.tid,
+      exchange: null,
       uid: user.uid,
       label: 'laptop',
       prefix: token.raw.slice(0, 10),

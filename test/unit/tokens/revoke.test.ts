@@ -163,21 +163,36 @@ describe('edit', () => {
 describe('a token that was found somewhere', () => {
   it('is revoked by whoever has it, as often as it is reported', async () => {
     const { token, info } = await issueTo(services, ada);
-    expect(await services.tokens.reportLeaked(token, ORIGIN)).toBe(true);
+    expect(await services.tokens.reportLeaked(token, ORIGIN)).toBe('revoked');
     expect(await services.tokens.get(actor, info.tid)).toMatchObject({
       state: 'revoked',
       revokeReason: 'reported as leaked',
     });
     await told([info.tid]);
-    expect(await services.tokens.reportLeaked(token, ORIGIN)).toBe(true);
     const rows = await services.audit.list({ action: 'token.leaked', tid: info.tid });
-    expect(rows).toHaveLength(2);
+    expect(rows).toHaveLength(1);
     expect(rows[0]).toMatchObject({ actor: { name: 'leak report' }, address: ORIGIN.address });
+  });
+
+  it('is dead already: it leaves nothing in the audit, however often it is reported', async () => {
+    const [revoked, expired] = [
+      await issueTo(services, ada),
+      await issueTo(services, ada, { lifetime: { ms: 1 } }),
+    ];
+    await services.tokens.revoke(actor, revoked.info.tid);
+    services.clock.move(10);
+    expect(await services.tokens.reportLeaked(expired.token, ORIGIN)).toBe('revoked');
+    const before = await services.audit.list({ limit: 1 });
+    for (const { token } of [revoked, expired, revoked, expired]) {
+      expect(await services.tokens.reportLeaked(token, ORIGIN)).toBe('dead');
+    }
+    await services.audit.flush();
+    expect(await services.audit.list({ limit: 1 })).toEqual(before);
   });
 
   it('is not one of ours', async () => {
     for (const text of [generateToken('pat').reveal(), generateToken('session').reveal(), 'nonsense', '']) {
-      expect(await services.tokens.reportLeaked(new Secret(text), ORIGIN)).toBe(false);
+      expect(await services.tokens.reportLeaked(new Secret(text), ORIGIN)).toBe('unknown');
     }
   });
 
@@ -185,9 +200,39 @@ describe('a token that was found somewhere', () => {
     const { info } = await issueTo(services, ada);
     const owner = actorOf(ada, { via: 'token', tid: info.tid });
     const session = await services.authenticator.openSession(proved(owner), 'login');
-    expect(await services.tokens.reportLeaked(session.token, ORIGIN)).toBe(true);
+    expect(await services.tokens.reportLeaked(session.token, ORIGIN)).toBe('revoked');
     expect((await services.authenticator.bearer(session.token, ORIGIN)).ok).toBe(false);
     expect((await services.tokens.get(actor, info.tid)).state).toBe('live');
+    const [row] = await services.audit.list({ action: 'token.leaked', limit: 1 });
+    expect(row).toMatchObject({
+      actor: { name: 'leak report' },
+      target: { kind: 'session', id: null, name: ada.name },
+      detail: { owner: ada.uid, tid: info.tid, kind: 'login' },
+      ...ORIGIN,
+    });
+    expect(await services.tokens.reportLeaked(session.token, ORIGIN)).toBe('unknown');
+  });
+
+  it('is what a token was exchanged for: everyone looks at the sessions of that token', async () => {
+    const { authenticator, tokens, credentials } = services;
+    const standings = createStandings({ store: services.test.store, clock: services.clock });
+    const { info } = await issueTo(services, ada);
+    const owner = actorOf(ada, { via: 'token', tid: info.tid });
+    const ends = [
+      (token: Secret) => tokens.reportLeaked(token, ORIGIN),
+      (token: Secret) => authenticator.endSession(token, ORIGIN),
+    ];
+    for (const end of ends) {
+      const { token } = await authenticator.openSession(proved(owner), 'exchange');
+      const found = await credentials.byToken(tokenDigest(token.reveal()));
+      const id = found?.token.exchange ?? '';
+      expect(await standings.exchanges([id])).toEqual(new Set([id]));
+      const told = services.events.length;
+      await end(token);
+      expect(await standings.exchanges([id])).toEqual(new Set());
+      const event = { kind: 'tokens', tids: [info.tid], change: 'exchange_ended' };
+      await expect.poll(() => services.events.slice(told)).toContainEqual(event);
+    }
   });
 });
 

@@ -49,6 +49,7 @@ export function principal(facts: Partial<PrincipalFacts> = {}): Principal {
 export function tokenFor(role: string | null): NonNullable<PrincipalFacts['token']> {
   return {
     tid: 'a1b2c3d4-0000-4000-8000-0000000000ff',
+    exchange: null,
     label: 'laptop',
     expiresAt: null,
     databases: null,
