@@ -9,6 +9,7 @@ export const AUDIT_ACTIONS = [
   'token.rotate',
   'token.revoke',
   'token.edit',
+  'token.exchange',
   'token.leaked',
   'policy.set',
   'user.add',

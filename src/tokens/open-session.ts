@@ -1,9 +1,11 @@
 import type { Hasher } from '../accounts/hasher.ts';
 import { markOfStored } from '../accounts/password.ts';
+import { auditEntry } from '../accounts/permission.ts';
 import type { Clock } from '../core/clock.ts';
 import { RequestError } from '../core/errors.ts';
 import type { Secret } from '../core/secret.ts';
 import { deriveKeys } from '../scram/keys.ts';
+import type { Audit } from '../store/audit.ts';
 import type { Store, StoreTransaction } from '../store/store.ts';
 import type { OpenedSession, ProvedCaller, SessionKind } from './authenticator.ts';
 import type { Credentials, TokenWithAccount } from './credentials.ts';
@@ -14,6 +16,7 @@ interface Deps {
   readonly store: Store;
   readonly credentials: Credentials;
   readonly hasher: Hasher;
+  readonly audit: Pick<Audit, 'append'>;
   readonly clock: Clock;
 }
 
@@ -30,7 +33,7 @@ export async function openSession(
   kind: SessionKind,
   lifetimeMs: number = LIFETIMES_MS[kind],
 ): Promise<OpenedSession> {
-  const { store, clock, credentials } = deps;
+  const { store, clock, credentials, audit } = deps;
   const { actor } = proved;
   const now = clock.now();
   const parent = actor.tid === null ? null : await credentials.byTid(actor.tid);
@@ -56,6 +59,11 @@ export async function openSession(
   await store.transaction(async (trx) => {
     await demandStillProved(trx, proved);
     await trx.insertInto('http_sessions').values(row).execute();
+    // A login is in the audit by itself; this is a new credential, for the wire, too.
+    if (kind !== 'exchange' || parent === null) return;
+    const { tid, label } = parent.token;
+    const target = { kind: 'token', id: tid, name: label };
+    await audit.append(auditEntry(actor, 'token.exchange', target, { detail: { expiresAt } }), trx);
   });
   return { token, expiresAt };
 }

@@ -285,6 +285,24 @@ describe('what was got for a token', () => {
     expect((await exchange(short.info.tid)).expiresAt).toEqual(short.info.expiresAt);
   });
 
+  it('is on record together with it, since it opens sessions by itself', async () => {
+    const { info } = await issueTo(services, ada, { label: 'nightly' });
+    const { expiresAt, token } = await exchange(info.tid);
+    const rows = await services.audit.list({ action: 'token.exchange', tid: info.tid });
+    expect(rows).toHaveLength(1);
+    expect(rows[0]).toMatchObject({
+      outcome: 'ok',
+      actor: { uid: ada.uid, name: ada.name, tid: info.tid },
+      target: { kind: 'token', id: info.tid, name: 'nightly' },
+      detail: { expiresAt: expiresAt.toISOString() },
+      ...ORIGIN,
+    });
+    expect(JSON.stringify(rows)).not.toContain(token.reveal());
+    // Logins have rows of their own.
+    await services.authenticator.openSession(proved(actorOf(ada, { tid: info.tid })), 'login');
+    expect(await services.audit.list({ action: 'token.exchange', tid: info.tid })).toHaveLength(1);
+  });
+
   it('is good as a wire password, too, and dies with the token', async () => {
     const { info } = await issueTo(services, ada);
     const { token } = await exchange(info.tid);
