@@ -36,7 +36,12 @@ async function granteeOf({ accounts }: HttpDeps, caller: Caller, entry: Named): 
     const message = 'Exactly one of user_name, group_name and service_principal_name is needed.';
     throw new InvalidRequest([{ path: ['access_control_list'], message }]);
   }
-  if (group !== undefined) return group === EVERYONE ? { kind: 'everyone' } : { kind: 'group', name: group };
+  if (group === EVERYONE) {
+    const groups = await accounts.listGroups(caller);
+    if (groups.some(({ name }) => name === EVERYONE)) throw ambiguous(EVERYONE);
+    return { kind: 'everyone' };
+  }
+  if (group !== undefined) return { kind: 'group', name: group };
   if (user !== undefined) {
     return { kind: 'user', name: (await accounts.getUser(caller, { nameOrEmail: user })).name };
   }
@@ -66,6 +71,21 @@ async function grantees(
     result.push(await granteeOf(deps, caller, entry));
   }
   return result;
+}
+
+/** A list that shows a group of ours by the name of one of theirs would come back as a right for everybody. */
+async function demandOwnNames({ accounts }: HttpDeps, caller: Caller): Promise<void> {
+  for (const { grantee } of await accounts.listGrants(caller, 'can_use')) {
+    if (grantee.kind !== 'group') continue;
+    if (grantee.name === EVERYONE || grantee.name === ADMINS) throw ambiguous(grantee.name);
+  }
+}
+
+function ambiguous(group: string): RequestError {
+  return new RequestError(
+    'request.conflict',
+    `There is a group "${group}", which this interface can not tell from its own '${group}'; see /api/v1/privileges.`,
+  );
 }
 
 async function nameOf({ accounts }: HttpDeps, caller: Caller, grant: GrantView): Promise<Named> {
@@ -103,6 +123,10 @@ export function permissionRoutes(routes: Hono<HttpEnv>, deps: HttpDeps): void {
   }
 
   routes.get(`${PATH}/permissionLevels`, (c) => c.json({ permission_levels: LEVELS }));
+  routes.use(PATH, async (c, next) => {
+    await demandOwnNames(deps, c.get('caller'));
+    await next();
+  });
 
   routes.get(PATH, async (c) => c.json(await accessControlList(deps, c.get('caller'))));
 

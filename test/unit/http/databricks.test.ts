@@ -416,6 +416,31 @@ describe('Databricks permissions on tokens', () => {
     await reset();
   });
 
+  it.each(['users', 'admins'])('are not told nor changed while a group named %s holds them', async (name) => {
+    const as = admin.session;
+    const grantee = { kind: 'group', name };
+    const everyone = { group_name: 'users', permission_level: 'CAN_USE' };
+    await world.call('POST', '/api/v1/groups', { as, body: { name } });
+    try {
+      await world.call('PUT', '/api/v1/privileges/can_use', { as, body: { grantees: [grantee] } });
+      const before = await world.call('GET', '/api/v1/privileges', { as });
+      const answers = [await call('GET'), await call('PUT', [everyone]), await call('PATCH', [everyone])];
+      expect(answers.map(({ status }) => status)).toEqual([400, 400, 400]);
+      expect((await world.call('GET', '/api/v1/privileges', { as })).json()).toEqual(before.json());
+      expect(before.text).not.toContain('everyone');
+      await world.call('PUT', '/api/v1/privileges/can_use', { as, body: { grantees: [] } });
+      // It holds nothing now, but its name still could be meant.
+      expect((await call('GET')).status).toBe(200);
+      expect((await call('PUT', [everyone])).status).toBe(name === 'users' ? 400 : 200);
+    } finally {
+      await world.call('DELETE', `/api/v1/groups/${name}`, { as });
+      await reset();
+    }
+    expect((await call('GET')).json()).toEqual(
+      answered([{ group_name: 'users', all_permissions: use }, admins]),
+    );
+  });
+
   it.each(['CAN_USE', 'NONE', undefined])('of the administrators can not be made %s', async (level) => {
     for (const method of ['PUT', 'PATCH']) {
       const answer = await call(method, [{ group_name: 'admins', permission_level: level }]);
