@@ -35,7 +35,7 @@ export function checkName(name: string, what: 'user' | 'group', reserved: readon
 /** @throws RequestError request.invalid */
 export function checkText(text: string | null, what: string, field: string | null = null): string | null {
   if (text === null || text === '') return null;
-  if (text.length > LONGEST_TEXT || /\p{Cc}/u.test(text)) {
+  if (text.length > LONGEST_TEXT || /[\p{Cc}\p{Cs}]/u.test(text)) {
     throw invalid(field, `${what} has at most ${LONGEST_TEXT} characters and no control characters.`);
   }
   return text;

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import { RequestError } from '../core/errors.ts';
 import { isUuid } from '../core/uuid.ts';
+import { answering } from '../store/errors.ts';
 import type { AccountDeps } from './account-deps.ts';
 import type { Actor } from './actor.ts';
 import { demandPrivilege } from './permission.ts';
@@ -21,14 +22,16 @@ export async function listUsers(
   const states = query.states ?? ['active', 'disabled'];
   const search = (query.search ?? '').replaceAll('\0', '');
   const pattern = `%${search.replace(/[\\%_]/g, (character) => `\\${character}`)}%`;
-  const users = await selectUsers(
-    deps.store.db,
-    sql`where (${search} = '' or u.name ilike ${pattern} or u.email ilike ${pattern} or u.display_name ilike ${pattern})
+  const users = await answering(() =>
+    selectUsers(
+      deps.store.db,
+      sql`where (${search} = '' or u.name ilike ${pattern} or u.email ilike ${pattern} or u.display_name ilike ${pattern})
       and (${query.kind ?? null}::text is null or u.kind = ${query.kind ?? null})
       and case when u.removed_at is not null then 'removed' when u.disabled_at is not null then 'disabled' else 'active' end
         = any(${[...states]}::text[])
       and (u.name, u.uid) > (${cursorName(query.cursor)}, ${cursorUid(query.cursor)}::uuid)
       order by u.name, u.uid limit ${limit + 1}`,
+    ),
   );
   const items = users.slice(0, limit);
   const last = items.at(-1);

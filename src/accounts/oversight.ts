@@ -3,6 +3,7 @@ import { RequestError } from '../core/errors.ts';
 import type { Audit, AuditQuery, AuditRow, AuditVerdict, LoginCount } from '../store/audit.ts';
 import type { EventBus } from '../store/bus.ts';
 import type { ListedSession, LiveSessions, SessionCountQuery, SessionQuery } from '../store/live-sessions.ts';
+import type { Store } from '../store/store.ts';
 import { checkText } from './account-rules.ts';
 import type { Actor } from './actor.ts';
 import { auditEntry, demandPrivilege } from './permission.ts';
@@ -32,6 +33,7 @@ export interface Oversight {
 }
 
 export interface OversightDeps {
+  readonly store: Store;
   readonly sessions: LiveSessions;
   readonly audit: Audit;
   readonly bus: EventBus;
@@ -40,7 +42,7 @@ export interface OversightDeps {
 const MAX_SESSIONS = 10_000;
 const DEFAULT_REASON = 'terminated by an administrator';
 
-export function createOversight({ sessions, audit, bus }: OversightDeps): Oversight {
+export function createOversight({ store, sessions, audit, bus }: OversightDeps): Oversight {
   const list = (actor: Actor, query?: SessionQuery): Promise<readonly ListedSession[]> =>
     sessions.list(visible(actor, query));
 
@@ -59,14 +61,14 @@ export function createOversight({ sessions, audit, bus }: OversightDeps): Oversi
           throw new RequestError('request.not_found', `No session ${sid} is running.`);
         return session;
       });
-      for (const { sid, user } of targets) {
-        audit.note(auditEntry(actor, 'session.kill', { kind: 'session', id: sid, name: user }, { reason }));
-      }
-      await bus.publish({
-        kind: 'sessions.kill',
-        sids: targets.map(({ sid }) => sid),
-        reason,
-        by: actor.name,
+      if (targets.length === 0) return;
+      const entries = targets.map(({ sid, user }) =>
+        auditEntry(actor, 'session.kill', { kind: 'session', id: sid, name: user }, { reason }),
+      );
+      const ended = targets.map(({ sid }) => sid);
+      await store.transaction(async (trx) => {
+        await bus.publish({ kind: 'sessions.kill', sids: ended, reason, by: actor.name }, trx);
+        await audit.append(entries, trx);
       });
     },
     async audit(actor, query) {

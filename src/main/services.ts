@@ -84,7 +84,7 @@ export function openServices(options: ServicesOptions): Services {
     }),
     policy: createPolicyService(common),
     authenticator: createAuthenticator({ ...common, refusals, credentials, tokenUsers: options.tokenUsers }),
-    oversight: createOversight({ sessions: liveSessions, audit, bus }),
+    oversight: createOversight({ store, sessions: liveSessions, audit, bus }),
     audit,
     refusals,
     bus,

@@ -1,6 +1,7 @@
 import { sql } from 'kysely';
 import type { AuditQuery, AuditRow, LoginCount } from './audit.ts';
 import { rowOf, storedName } from './audit-chain.ts';
+import { answering } from './errors.ts';
 import type { Store } from './store.ts';
 
 const DEFAULT_LIMIT = 100;
@@ -38,7 +39,7 @@ export async function listAudit({ db }: Store, query: AuditQuery): Promise<reado
     rows = rows.where((row) => row.or([row('target_id', '=', name), row('target_name', '=', name)]));
   }
   const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
-  return (await rows.limit(limit).execute()).map(rowOf);
+  return (await answering(() => rows.limit(limit).execute())).map(rowOf);
 }
 
 /**

@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg';
-import { describeError, fatal, GatewayError, type ClientFault } from '../core/errors.ts';
+import { describeError, fatal, GatewayError, RequestError, type ClientFault } from '../core/errors.ts';
 
 /** @param why what is wrong with the token store, for people who can not log in */
 function loginsUnavailable(why: string): ClientFault<'57P03'> {
@@ -36,6 +36,8 @@ const READ_ONLY = '25006';
 const UNDEFINED_TABLE = '42P01';
 const INVALID_SCHEMA = '3F000';
 const UNIQUE_VIOLATION = '23505';
+/** Class 22, src/backend/utils/errcodes.txt */
+const DATA_EXCEPTION = '22';
 
 /** What the store did wrong, in patgate's words; other errors come back as they are, but for row values. */
 export function storeError(error: unknown): Error {
@@ -85,6 +87,21 @@ export function isAboutTheRows(error: unknown): boolean {
   const state = sqlState(error) ?? '';
   // A number in a chain that is taken already says nothing about the row that was to have it.
   return ROW_STATES.test(state) && state !== UNIQUE_VIOLATION;
+}
+
+/**
+ * Reads what somebody asked for.
+ * @throws RequestError request.invalid, when a value of the question is one that PostgreSQL does not take
+ */
+export async function answering<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(sqlState(error) ?? '').startsWith(DATA_EXCEPTION)) throw error;
+    throw new RequestError('request.invalid', 'A value of the query is not one that it can be.', {
+      cause: error,
+    });
+  }
 }
 
 /** @param constraint name of the unique index or constraint that may be violated */

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { DAY_MS } from '../core/duration.ts';
+import { answering } from './errors.ts';
 import type { Database, PolicyTable } from './schema.ts';
 import type { Store, StoreTransaction } from './store.ts';
 import type { Kysely, Selectable } from 'kysely';
@@ -115,7 +116,7 @@ export async function readPolicyChanges(
 ): Promise<readonly PolicyChange[]> {
   let query = store.db.selectFrom('policy_changes').selectAll().orderBy('version', 'desc').limit(limit);
   if (beforeVersion !== undefined) query = query.where('version', '<', beforeVersion);
-  const rows = await query.execute();
+  const rows = await answering(() => query.execute());
   return rows.map(({ version, at, by_name, before, after }) => ({ version, at, by: by_name, before, after }));
 }
 

@@ -6,6 +6,7 @@ import type { Clock, Timer } from '../core/clock.ts';
 import { describeError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import { isUuid } from '../core/uuid.ts';
+import { answering } from './errors.ts';
 import type {
   ListedSession,
   LiveSession,
@@ -116,7 +117,7 @@ class StoreLiveSessions implements LiveSessions {
       rows = rows.where(sql<boolean>`(s.started_at, s.sid) < (${startedAt}, ${sid}::uuid)`);
     }
     const limit = Math.min(Math.max(query.limit ?? DEFAULT_LIMIT, 1), MOST_ROWS);
-    return (await rows.limit(limit).execute()).map((row) => ({
+    return (await answering(() => rows.limit(limit).execute())).map((row) => ({
       ...sessionOf(row),
       host: row.host,
       processId: row.process_id,

@@ -2,7 +2,8 @@ import { z } from 'zod';
 import { RequestError } from '../core/errors.ts';
 import type { TokenSort } from './views.ts';
 
-const TIME = z.union([z.iso.datetime(), z.enum(['infinity', '-infinity'])]);
+/** PostgreSQL has no year 0. */
+const TIME = z.union([z.iso.datetime().regex(/^(?!0000)/), z.enum(['infinity', '-infinity'])]);
 
 const CursorShape = z.discriminatedUnion('sort', [
   z.object({

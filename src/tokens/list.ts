@@ -4,6 +4,7 @@ import { demandPrivilege } from '../accounts/permission.ts';
 import { DAY_MS } from '../core/duration.ts';
 import { RequestError } from '../core/errors.ts';
 import { isUuid } from '../core/uuid.ts';
+import { answering } from '../store/errors.ts';
 import { decodeCursor, encodeCursor, type Cursor } from './cursor.ts';
 import type { TokenServiceDeps } from './service-deps.ts';
 import type { TokenStanding } from './standing.ts';
@@ -37,7 +38,8 @@ export async function list(
 ): Promise<TokenPage> {
   const now = clock.now();
   const { sort, direction, limit } = shapeOf(query);
-  const { rows } = await pageStatement(actor, query, now).execute(store.db);
+  const statement = pageStatement(actor, query, now);
+  const { rows } = await answering(() => statement.execute(store.db));
   const items = rows.slice(0, limit);
   const last = rows.length > limit ? items.at(-1) : undefined;
   return {
@@ -82,9 +84,8 @@ export async function count(
   query: ListQuery,
 ): Promise<number> {
   const where = conditions(actor, query, clock.now());
-  const { rows } = await sql<{ n: number }>`select count(*) as n from ${VIEW_SOURCE} ${all(where)}`.execute(
-    store.db,
-  );
+  const statement = sql<{ n: number }>`select count(*) as n from ${VIEW_SOURCE} ${all(where)}`;
+  const { rows } = await answering(() => statement.execute(store.db));
   return rows[0]?.n ?? 0;
 }
 
@@ -95,9 +96,10 @@ export async function countByState(
   { states: _, ...query }: ListQuery,
 ): Promise<StateCounts> {
   const now = clock.now();
-  const { rows } = await sql<{ state: TokenStanding; n: number }>`
+  const statement = sql<{ state: TokenStanding; n: number }>`
     select ${stateColumn(now)} as state, count(*) as n from ${VIEW_SOURCE} ${all(conditions(actor, query, now))}
-    group by 1`.execute(store.db);
+    group by 1`;
+  const { rows } = await answering(() => statement.execute(store.db));
   const none = { live: 0, revoked: 0, expired: 0, owner_disabled: 0, no_privilege: 0, tokens_off: 0 };
   return { ...none, ...Object.fromEntries(rows.map(({ state, n }) => [state, n])) };
 }

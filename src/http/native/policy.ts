@@ -6,7 +6,9 @@ import { ForceQuery, Limit, Policy, PolicyChange, PolicyPatch } from './schemas.
 
 const tags = ['policy'];
 const History = z.object({ items: z.array(PolicyChange) }).openapi('PolicyHistory');
-const HistoryQuery = z.object({ limit: Limit, beforeVersion: z.coerce.number().int().min(1).optional() });
+/** As many as the store counts. */
+const Version = z.coerce.number().int().min(1).max(2_147_483_647);
+const HistoryQuery = z.object({ limit: Limit, beforeVersion: Version.optional() });
 
 /** `/api/v1/policy` */
 export function policyRoutes(routes: NativeRoutes, { policy }: HttpDeps): void {

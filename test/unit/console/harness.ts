@@ -36,7 +36,7 @@ export async function prepareConsole(): Promise<ConsoleGround> {
       accounts,
       tokens,
       standings: createStandings({ store: services.test.store, clock }),
-      oversight: createOversight({ sessions, audit, bus }),
+      oversight: createOversight({ store: services.test.store, sessions, audit, bus }),
       explainLogin: (_, { user }) =>
         Promise.resolve([{ by: null, rule: 'account', passes: true, detail: user }]),
       pools: () => [],

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { DAY_MS, HOUR_MS } from '../../../src/core/duration.ts';
 import { DEFAULT_POLICY } from '../../../src/store/policy.ts';
@@ -546,6 +547,52 @@ describe('live sessions', () => {
       problem(await world.call('POST', '/api/v1/sessions/kill', { as: admin.session, body: unknown })),
     ).toEqual([404, 'request.not_found']);
   });
+});
+
+describe('ending sessions', () => {
+  /** What the audit has of it, since then or not. */
+  const kills = async (sid: string) =>
+    (await world.auditOf(sid)).filter(({ action }) => action === 'session.kill');
+
+  it('is on record once it is told, and not when it could not be', async () => {
+    const ada = await world.person('ada');
+    const sid = randomUUID();
+    await world.openSession({ sid, uid: ada.uid, user: ada.name });
+    const kill = (reason: string) =>
+      world.call('POST', '/api/v1/sessions/kill', { as: ada.session, body: { sids: [sid], reason } });
+    // Half of a character, which JSON may hold and no text of PostgreSQL's.
+    expect(problem(await kill('a\ud800b'))).toEqual([400, 'request.invalid']);
+    const rename = (from: string, to: string) =>
+      sql`alter table patgate.${sql.ref(from)} rename to ${sql.ref(to)}`.execute(world.store.db);
+    await rename('events', 'no_events');
+    try {
+      expect((await kill('lunch')).status).toBe(503);
+    } finally {
+      await rename('no_events', 'events');
+    }
+    expect(await kills(sid)).toEqual([]);
+    expect((await kill('lunch')).status).toBe(202);
+    expect(await kills(sid)).toMatchObject([{ outcome: 'ok', reason: 'lunch', actor: { uid: ada.uid } }]);
+  });
+});
+
+describe('numbers and characters that the store does not have', () => {
+  it.each([
+    ['GET', '/api/v1/policy/history?beforeVersion=99999999999', undefined],
+    ['GET', `/api/v1/tokens?cursor=${cursorAt('0000-01-01T00:00:00Z')}`, undefined],
+    ['POST', '/api/v1/users', { name: 'half', displayName: '\ud800x' }],
+    ['POST', '/api/v1/users', { name: 'half', databases: ['\udc00'] }],
+  ] as const)('%s %s is refused', async (method, path, body) => {
+    expect(problem(await world.call(method, path, { as: admin.session, body }))).toEqual([
+      400,
+      'request.invalid',
+    ]);
+  });
+
+  function cursorAt(key: string): string {
+    const place = { sort: 'createdAt', direction: 'desc', key, tid: randomUUID() };
+    return Buffer.from(JSON.stringify(place)).toString('base64url');
+  }
 });
 
 describe('the audit', () => {

@@ -146,6 +146,19 @@ describe('what a list shows', () => {
         ).toString('base64url'),
       },
     ],
+    [
+      'a cursor at a time that PostgreSQL does not have',
+      {
+        cursor: Buffer.from(
+          JSON.stringify({
+            sort: 'createdAt',
+            direction: 'desc',
+            key: '0000-01-01T00:00:00Z',
+            tid: randomUUID(),
+          }),
+        ).toString('base64url'),
+      },
+    ],
     ['a cursor with other contents', { cursor: Buffer.from('{"sort":"createdAt"}').toString('base64url') }],
     ['no uid', { owner: 'ada' }],
     ['no uid of a creator', { createdBy: "' or true" }],

@@ -1,9 +1,11 @@
+import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../../src/core/clock.ts';
 import { DAY_MS } from '../../../src/core/duration.ts';
 import { createAudit } from '../../../src/store/audit-log.ts';
 import { createEventBus } from '../../../src/store/event-bus.ts';
 import { DEFAULT_POLICY, type PolicyPatch } from '../../../src/store/policy.ts';
+import { answering } from '../../../src/store/errors.ts';
 import { createPolicyService } from '../../../src/tokens/store-policy.ts';
 import { actorOf, addUser, codeOf, createServices, ROOT, type TestServices } from '../../support/services.ts';
 import { silentLog } from '../../support/store.ts';
@@ -67,6 +69,17 @@ describe('the policy', () => {
     await services.audit.flush();
     const [row] = await services.audit.list({ action: 'policy.set', outcome: 'refused' });
     expect(row).toMatchObject({ actor: { uid: actor.uid }, reason: 'request.forbidden' });
+  });
+
+  it('has no history before a version that no number of the store’s can be', async () => {
+    const { store } = services.test;
+    for (const beforeVersion of [99_999_999_999, 1e300]) {
+      expect(await codeOf(services.policy.history(ROOT, { beforeVersion }))).toBe('request.invalid');
+      expect(await codeOf(services.audit.list({ beforeSeq: beforeVersion * 1e10 }))).toBe('request.invalid');
+    }
+    // What is wrong with the store itself is nobody's question.
+    const wrong = answering(() => sql`select * from patgate.nowhere`.execute(store.db));
+    expect(await codeOf(wrong)).toBe('store.not_migrated');
   });
 
   it('of changes that meet has each, one after the other', async () => {
