@@ -34,11 +34,11 @@ export interface Actor {
   readonly name: string;
   /** Closed upwards: who has `admin` also has the others. */
   readonly privileges: ReadonlySet<Privilege>;
-  /** `session`: a login or exchange token, or the web page's cookie. */
+  /** `session`: a login or exchange token, or the web page's cookie. `oauth`: an access token of the operator's identity provider. */
   readonly via: 'password' | 'token' | 'session' | 'oauth' | 'cli' | 'system';
   /** The personal access token that stands behind this, also behind a session that was opened with one. */
   readonly tid: string | null;
-  /** Scopes of that token; ignored when there is none. */
+  /** Scopes of that token; none where it is an identity provider's, ignored when there is no token. */
   readonly scopes: readonly string[];
   readonly address: string | null;
   readonly application: string | null;

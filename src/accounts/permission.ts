@@ -20,7 +20,7 @@ export function demandPrivilege(actor: Actor, privilege: Privilege): void {
  * @throws RequestError request.forbidden
  */
 export function demandScope(actor: Actor, scope: Scope): void {
-  if (actor.tid === null || actor.scopes.includes(scope)) return;
+  if (!isByToken(actor) || actor.scopes.includes(scope)) return;
   throw new RequestError(
     'request.forbidden',
     `This needs a login by password, or a token with the scope "${scope}".`,
@@ -38,7 +38,12 @@ export function demandAdmin(actor: Actor): void {
 
 /** Whether `demandAdmin` lets the actor pass. */
 export function isAdmin(actor: Actor): boolean {
-  return actor.privileges.has('admin') && (actor.tid === null || actor.scopes.includes('accounts'));
+  return actor.privileges.has('admin') && (!isByToken(actor) || actor.scopes.includes('accounts'));
+}
+
+/** An identity provider's access token is one, too, without any scope of ours; who signs in to the page there comes by a session. */
+function isByToken({ tid, via }: Actor): boolean {
+  return tid !== null || via === 'oauth';
 }
 
 export interface AuditTarget {

@@ -100,7 +100,10 @@ describe('simple queries', () => {
     await ground.services.accounts.grant(ROOT, 'admin', { kind: 'user', name: boss.name });
     const byToken = async (scopes: Scope[]): Promise<string> => {
       const { info } = await issueTo(ground.services, boss, { scopes });
-      const client = new Talk(factsOf(boss, { provedBy: 'token', token: { ...info, exchange: null } }), ground.deps);
+      const client = new Talk(
+        factsOf(boss, { provedBy: 'token', token: { ...info, exchange: null } }),
+        ground.deps,
+      );
       talks.push(client);
       const answer = await client.ask(query('SHOW CONFIG'));
       return answer.includes('E:42501') ? 'refused' : 'shown';
@@ -574,6 +577,28 @@ describe('secrets', () => {
     expect(await byToken.ask(query("CREATE TOKEN 'more'"))).toBe('T E:42501 Z:I');
     expect(await byToken.ask(query(`ROTATE TOKEN '${info.tid}'`))).toBe('T E:42501 Z:I');
     expect(await byToken.ask(query(`REVOKE TOKEN '${info.tid}'`))).toBe('C:REVOKE 1 Z:I');
+  });
+
+  test('a session of an identity provider’s access token neither, nor what needs an administrator', async () => {
+    const boss = await addUser(ground.services);
+    await ground.services.accounts.grant(ROOT, 'admin', { kind: 'user', name: boss.name });
+    const { info } = await issueTo(ground.services, boss);
+    const by = (provedBy: 'oauth' | 'password'): Talk => {
+      const talk = new Talk(factsOf(boss, { provedBy }), ground.deps);
+      talks.push(talk);
+      return talk;
+    };
+    const [byOauth, byPassword] = [by('oauth'), by('password')];
+    for (const text of [
+      "CREATE TOKEN 'more'",
+      "CREATE TOKEN 'more' SCOPES (tokens, accounts)",
+      'SHOW CONFIG',
+    ]) {
+      expect(await byOauth.ask(query(text))).toMatch(/E:42501 Z:I$/);
+      expect(await byPassword.ask(query(text))).not.toMatch(/E:/);
+    }
+    expect(await byOauth.ask(query(`ROTATE TOKEN '${info.tid}'`))).toBe('T E:42501 Z:I');
+    expect(await byOauth.ask(query(`REVOKE TOKEN '${info.tid}'`))).toBe('C:REVOKE 1 Z:I');
   });
 });
 
