@@ -74,6 +74,13 @@ export function withConsole(upstream: Upstream, options: ConsoleSideOptions): Up
       lines.delete(session);
       line.close();
     },
+    abandon(session) {
+      const line = lines.get(session);
+      if (line === undefined) return upstream.abandon(session);
+      lines.delete(session);
+      line.close();
+      return Promise.resolve();
+    },
     cancel(session) {
       const line = lines.get(session);
       if (line === undefined) return upstream.cancel(session);

@@ -27,7 +27,7 @@ export function createEngineSide({
   const dial: Dial = {
     socket: connectSocket,
     plain: (socket) => transports.plain(socket),
-    tls: (socket) => transports.tls(socket),
+    tls: (socket, carrier) => transports.tls(socket, carrier),
   };
   const options = {
     ...enginesOf(settings.current, embedded),

@@ -80,6 +80,11 @@ export class RelayProgress {
     return this.#pending > 0 && !this.#unsynced && !this.#copyIn;
   }
 
+  /** More was sent than an error in what runs would end, or nobody can tell: without a Sync in between an error ends all. */
+  get pipelined(): boolean {
+    return this.#uncertain || this.#pending > 1 || (this.#pending === 1 && this.#unsynced);
+  }
+
   /** Settled, outside a transaction, and nothing was sent whose effect on the session is not known. */
   get clean(): boolean {
     return this.settled && this.transactionStatus === 'I' && !this.#uncertain && !this.#unknownSent;

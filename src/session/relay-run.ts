@@ -55,6 +55,10 @@ export class RelayRun implements Relay {
     return this.#progress.settled && this.#fromClient.atBoundary ? 'idle' : 'busy';
   }
 
+  get pipelined(): boolean {
+    return this.#progress.pipelined;
+  }
+
   get lastActivityMs(): number {
     if (this.#active) {
       this.#active = false;

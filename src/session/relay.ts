@@ -68,6 +68,8 @@ export interface Relay {
   readonly ended: Promise<RelayEnd>;
   /** Busy while anything that the client sent waits for an answer, for a Sync, or for its own end. */
   readonly state: 'idle' | 'busy';
+  /** Behind what the engine is at work on, more has been sent that it will go on with, or nobody can tell. */
+  readonly pipelined: boolean;
   /** As the last ReadyForQuery said. */
   readonly transactionStatus: TransactionStatus;
   /**

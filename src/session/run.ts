@@ -219,22 +219,27 @@ function carry(session: LiveSession, permit: Permit, epoch: number, deps: Sessio
 }
 
 async function finish(session: LiveSession, end: RelayEnd, permit: Permit, deps: SessionDeps): Promise<void> {
+  const onDefect = (error: unknown): void =>
+    deps.log.error({ error: describeError(error), sid: session.sid }, 'a session ended by a defect');
   try {
     deps.journal.ended(session, end, deps.supervisor.endingOf(session)?.code ?? null);
-    await release(session, end, deps);
   } catch (error) {
-    deps.log.error({ error: describeError(error), sid: session.sid }, 'a session ended by a defect');
-  } finally {
-    deps.registry.remove(session);
-    deps.supervisor.forget(session);
-    permit.release();
+    onDefect(error);
   }
+  const released = release(session, end, deps).catch(onDefect);
+  deps.registry.remove(session);
+  deps.supervisor.forget(session);
+  // As long as the engine may still have its session, it counts.
+  await released;
+  permit.release();
 }
 
-/** A client that vanished must not leave its query running; a clean engine session may serve its principal again. */
+/** What nobody waits for any more must not go on; a clean engine session may serve its principal again. */
 async function release(session: LiveSession, end: RelayEnd, deps: SessionDeps): Promise<void> {
-  const abandoned = end.closedBy !== 'engine' && session.relay.state === 'busy';
-  if (abandoned) await deps.upstream.cancel(session.engine);
+  if (end.closedBy !== 'engine' && session.relay.state === 'busy') {
+    await deps.upstream.abandon(session.engine);
+    return;
+  }
   deps.upstream.giveBack(session.engine, {
     reusable: end.engineReusable,
     untouched: end.untouched,

@@ -243,7 +243,8 @@ export class Supervisor {
       return;
     }
     if (pending.cancelled || nowMs < pending.cancelAtMs) return;
-    if (session.relay.state === 'idle') {
+    // Behind a statement that is cancelled the next one would begin: then all of it is cut off.
+    if (session.relay.state === 'idle' || session.relay.pipelined) {
       session.relay.closeWith(pending.frame);
       return;
     }

@@ -5,6 +5,7 @@ import type { Transport, TransportSink } from '../wire/transport.ts';
 import { END_OF_FILE, type NativeStreams, type StreamHandle } from './native-streams.ts';
 import { SMALL_BYTES, type ReadBuffers } from './read-buffers.ts';
 import { SinkSlot } from './sink-slot.ts';
+import { resetSocket } from './transport-reset.ts';
 import { prepareSocket } from './transport-socket.ts';
 
 /** As many small reads in a row end a bulk transfer. */
@@ -105,6 +106,16 @@ export abstract class HandleTransport implements Transport {
   destroy(): void {
     this.writeEnded = true;
     this.socket.destroy();
+  }
+
+  reset(): void {
+    this.writeEnded = true;
+    resetSocket(this.socket, this.carrier);
+  }
+
+  /** The connection below TLS. */
+  protected get carrier(): Socket {
+    return this.socket;
   }
 
   #onread(): Buffer | undefined {

@@ -1,3 +1,4 @@
+import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 
 import type { NativeStreams, StreamHandle } from './native-streams.ts';
@@ -15,6 +16,7 @@ const HIGH_WATER_BYTES = 64 * 1024;
 export class NativeTlsTransport extends HandleTransport {
   readonly encrypted = true;
   readonly #done = (status: number): void => this.#written(status);
+  readonly #carrier: Socket;
   #writing = false;
   #writingBytes = 0;
   #waiting: Uint8Array[] = [];
@@ -22,15 +24,22 @@ export class NativeTlsTransport extends HandleTransport {
   #drainDue = false;
   #ending = false;
 
-  /** @param socket not reading, with nothing left to write @param handle the socket's @param head bytes that were read before */
+  /**
+   * @param socket not reading, with nothing left to write
+   * @param handle the socket's
+   * @param head bytes that were read before
+   * @param carrier the connection below
+   */
   constructor(
     socket: TLSSocket,
     handle: StreamHandle,
     native: NativeStreams,
     buffers: ReadBuffers,
     head: Buffer | undefined,
+    carrier: Socket,
   ) {
     super(socket, handle, native, buffers, head);
+    this.#carrier = carrier;
     // an end that came before the handle was taken over; the handle says it once
     socket.on('end', () => this.peerEnded());
     if (socket.readableEnded) this.peerEnded();
@@ -59,6 +68,10 @@ export class NativeTlsTransport extends HandleTransport {
     if (this.closed) return;
     if (this.#writing) this.#ending = true;
     else this.socket.end();
+  }
+
+  protected override get carrier(): Socket {
+    return this.#carrier;
   }
 
   #encrypt(chunk: Uint8Array): void {

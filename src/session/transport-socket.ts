@@ -2,6 +2,7 @@ import type { Socket } from 'node:net';
 
 import type { Transport, TransportSink } from '../wire/transport.ts';
 import { SinkSlot } from './sink-slot.ts';
+import { resetSocket } from './transport-reset.ts';
 
 /** What every transport wants of its socket. Whoever accepted or opened it has said when the kernel is to ask for a silent peer. */
 export function prepareSocket(socket: Socket): void {
@@ -19,6 +20,7 @@ export class SocketTransport implements Transport {
   readonly encrypted: boolean;
   readonly writesAtOnce = false;
   readonly #socket: Socket;
+  readonly #carrier: Socket;
   readonly #slot: SinkSlot;
   #paused = true;
   #closed = false;
@@ -27,10 +29,12 @@ export class SocketTransport implements Transport {
   /**
    * @param socket connected
    * @param head bytes that were read from the socket before
+   * @param carrier the connection below TLS
    */
-  constructor(socket: Socket, encrypted: boolean, head?: Buffer) {
+  constructor(socket: Socket, encrypted: boolean, head?: Buffer, carrier: Socket = socket) {
     this.encrypted = encrypted;
     this.#socket = socket;
+    this.#carrier = carrier;
     this.#slot = new SinkSlot(head);
     // a stream that was paused explicitly is not started by the data listener
     prepareSocket(socket);
@@ -96,6 +100,10 @@ export class SocketTransport implements Transport {
 
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  reset(): void {
+    resetSocket(this.#socket, this.#carrier);
   }
 
   #received(chunk: Buffer): void {

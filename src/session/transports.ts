@@ -13,7 +13,7 @@ export interface Transports {
   /** See `plainTransport`. */
   plain(socket: Socket, head?: Buffer): Transport;
   /** See `tlsTransport`. */
-  tls(socket: TLSSocket): Transport;
+  tls(socket: TLSSocket, carrier?: Socket): Transport;
   /** See `connectTransport`. */
   connect(target: DialTarget, options: DialOptions): Promise<Transport>;
 }
@@ -26,7 +26,7 @@ export function createTransports(native: NativeStreams | null = findNativeStream
   const common = { buffers: new ReadBuffers(), native };
   return {
     plain: (socket, head) => plainTransport(socket, common, head),
-    tls: (socket) => tlsTransport(socket, common),
+    tls: (socket, carrier) => tlsTransport(socket, common, carrier),
     connect: (target, options) => connectTransport(target, common, options),
   };
 }

@@ -11,18 +11,23 @@ import type { Physical } from './physical.ts';
 export interface CancelDeps extends ConnectDeps {
   readonly clock: Clock;
   readonly log: Log;
-  readonly cancelTimeoutMs: number;
 }
+
+export const CANCEL_TIMEOUT_MS = 5000;
 
 /**
  * Sends a CancelRequest for what a session runs, to the server that runs it, and waits until the engine closes the
  * connection: it does so once the signal has been given.
  * @returns false when that could not be seen in time
  */
-export async function cancelQuery(physical: Physical, deps: CancelDeps): Promise<boolean> {
+export async function cancelQuery(
+  physical: Physical,
+  deps: CancelDeps,
+  timeoutMs = CANCEL_TIMEOUT_MS,
+): Promise<boolean> {
   const { engine } = physical.request;
-  const time = deadline(deps.clock, deps.cancelTimeoutMs, () =>
-    unreachable(engine.name, `a cancel request was not dealt with within ${deps.cancelTimeoutMs} ms`),
+  const time = deadline(deps.clock, timeoutMs, () =>
+    unreachable(engine.name, `a cancel request was not dealt with within ${timeoutMs} ms`),
   );
   try {
     await send(physical, deps, time.signal);

@@ -50,7 +50,7 @@ export async function connect(
       tlsSessions,
       signal,
     });
-    return { transport: dial.tls(tlsSocket), endPointHash, local, peer: reached };
+    return { transport: dial.tls(tlsSocket, socket), endPointHash, local, peer: reached };
   } catch (error) {
     socket.destroy();
     throw error;

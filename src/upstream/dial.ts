@@ -17,6 +17,6 @@ export interface Dial {
   socket(target: Target, options: DialOptions): Promise<Socket>;
   /** @param socket connected and paused; not to be used afterwards */
   plain(socket: Socket): Transport;
-  /** @param socket after the handshake, paused */
-  tls(socket: TLSSocket): Transport;
+  /** @param socket after the handshake, paused @param carrier the connection below */
+  tls(socket: TLSSocket, carrier: Socket): Transport;
 }

@@ -85,6 +85,11 @@ export interface Upstream {
   ): Promise<EngineSession>;
   /** Ends the loan. The transport belongs to upstream again, which re-uses or closes it. */
   giveBack(session: EngineSession, end: GivenBack): void;
+  /**
+   * Ends the loan of a session that may be at work: nothing that was sent and has not begun is to begin, and what runs is cancelled.
+   * Settles, never rejects, when the engine has dealt with that or time is up; until then the session may still be one of the engine's.
+   */
+  abandon(session: EngineSession): Promise<void>;
   /** Asks the engine to cancel what the session runs. Settles, never rejects, when the engine has acted or time is up. */
   cancel(session: EngineSession): Promise<void>;
   /** Closes the idle sessions of a principal who may not come back. */

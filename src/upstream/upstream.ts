@@ -4,6 +4,7 @@ import { fatal, GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
 import type { StartupMessage } from '../wire/startup.ts';
 import { cancelQuery, type CancelDeps } from './cancel.ts';
+import { cutOff } from './cut-off.ts';
 import { reasonOf } from './deadline.ts';
 import type { Dial } from './dial.ts';
 import { EngineCounters } from './engine-counters.ts';
@@ -56,7 +57,6 @@ interface Cancelling {
 }
 
 const DEFAULT_MAX_AGE_MS = 3_600_000;
-const CANCEL_TIMEOUT_MS = 5000;
 
 /**
  * Reads what the engines need (certificates, userlists) and makes the engine side of a gateway. Connects to nobody yet.
@@ -90,7 +90,7 @@ class EngineSide implements Upstream {
     this.#engines = engines;
     this.#clock = clock;
     const connectDeps = { ...deps, tlsSessions: new TlsSessions() };
-    this.#cancelDeps = { ...connectDeps, cancelTimeoutMs: CANCEL_TIMEOUT_MS };
+    this.#cancelDeps = connectDeps;
     this.#openerDeps = {
       ...connectDeps,
       lastGood: new WeakMap(),
@@ -176,6 +176,14 @@ class EngineSide implements Upstream {
     physical.cancels.add(done);
     // A cancel that failed stays in the set: where its signal went nobody knows, so the session is not used again.
     if (await done) physical.cancels.delete(done);
+  }
+
+  async abandon(session: EngineSession): Promise<void> {
+    const physical = this.#lent.get(session);
+    if (physical === undefined) return;
+    this.#lent.delete(session);
+    this.#counters.add(session.engine, 'cancels');
+    await this.#background.add(cutOff(physical, this.#cancelDeps));
   }
 
   forget(uid: string): void {

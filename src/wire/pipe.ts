@@ -97,6 +97,10 @@ class End implements PipeEnd {
     this.#peer.#close();
   }
 
+  reset(): void {
+    this.destroy();
+  }
+
   drained(): Promise<void> {
     if (this.closed || this.queuedBytes < HIGH_WATER_BYTES) return Promise.resolve();
     this.#owesDrain = true;

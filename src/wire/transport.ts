@@ -52,6 +52,11 @@ export interface Transport {
   end(): void;
   /** Closes at once; what is queued may be lost. */
   destroy(): void;
+  /**
+   * As `destroy`, and over TCP what the kernel has not sent yet is dropped and the peer's next write fails: by a reset. The peer of a
+   * Unix socket needs none for that.
+   */
+  reset(): void;
   /** Bytes that `write` took and the kernel did not yet. */
   readonly queuedBytes: number;
   readonly closed: boolean;

@@ -30,6 +30,7 @@ export class WireClient {
   /** All that `next` has given, in order. */
   readonly seen: Received[] = [];
   readonly #socket: Socket | TLSSocket;
+  readonly #carrier: Socket;
   #held: Buffer = Buffer.alloc(0);
   #ended = false;
   #wake: () => void = () => undefined;
@@ -39,18 +40,19 @@ export class WireClient {
     const socket = connect({ port, host: '127.0.0.1', localAddress });
     await once(socket, 'connect');
     socket.write(header);
-    if (!tls) return new WireClient(socket);
+    if (!tls) return new WireClient(socket, socket);
     socket.write(encodeFrontend({ kind: 'sslRequest' }));
     const [answer] = (await once(socket, 'data')) as [Buffer];
     if (answer.toString('latin1') !== 'S') throw new Error(`TLS refused: ${answer.toString('latin1')}`);
     // The certificate is the test's own, and whether it is trusted is not what these tests are about.
     const encrypted = connectTls({ socket, rejectUnauthorized: false });
     await once(encrypted, 'secureConnect');
-    return new WireClient(encrypted);
+    return new WireClient(encrypted, socket);
   }
 
-  private constructor(socket: Socket | TLSSocket) {
+  private constructor(socket: Socket | TLSSocket, carrier: Socket) {
     this.#socket = socket;
+    this.#carrier = carrier;
     socket.on('data', (chunk: Buffer) => {
       this.#held = Buffer.concat([this.#held, chunk]);
       this.#wake();
@@ -156,6 +158,11 @@ export class WireClient {
   /** Closes at once. */
   destroy(): void {
     this.#socket.destroy();
+  }
+
+  /** Breaks the connection, as a machine does that lost its memory of it. */
+  reset(): void {
+    this.#carrier.resetAndDestroy();
   }
 
   /** Sends what is queued, and that nothing more will come. */

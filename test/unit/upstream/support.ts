@@ -24,7 +24,7 @@ const transports = createTransports();
 export const dial: Dial = {
   socket: connectSocket,
   plain: (socket) => transports.plain(socket),
-  tls: (socket) => transports.tls(socket),
+  tls: (socket, carrier) => transports.tls(socket, carrier),
 };
 
 export function principal(facts: Partial<PrincipalFacts> = {}): Principal {

@@ -75,6 +75,10 @@ export class MemoryTransport implements Transport {
     this.closed = true;
   }
 
+  reset(): void {
+    this.destroy();
+  }
+
   #happen(event: (sink: TransportSink) => void): void {
     this.#events.push(event);
     this.#deliver();
