@@ -41,6 +41,7 @@ export function withConsole(upstream: Upstream, options: ConsoleSideOptions): Up
     route: withConsoleRoute((requested, principal) => upstream.route(requested, principal), config),
     async open(principal, startup, route, signal, address) {
       if (!isConsole(route, config)) return upstream.open(principal, startup, route, signal);
+      signal.throwIfAborted();
       vetParameters(startup.parameters, principal.name);
       refuseReplication(startup.parameters);
       const processId = randomInt(...PROCESS_IDS);

@@ -156,10 +156,7 @@ async function serveProved(
   try {
     // What it would say depends on the store.
     const notice = byGrace ? NO_NOTICE : await deps.notice(principal);
-    const { signal } = progress.deadline;
-    const { address } = admitted.peer;
-    const engine = await deps.upstream.open(principal, admitted.startup, route, signal, address);
-    await deps.turns.take(address);
+    const engine = await openEngine(admitted, { principal, route, signal: progress.deadline.signal }, deps);
     progress.deadline.clear();
     progress.settled();
     const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);
@@ -169,6 +166,22 @@ async function serveProved(
     permit.release();
     throw error;
   }
+}
+
+/** @throws what the login was ended with, also when that happens between the engine's session and this login's turn */
+async function openEngine(
+  { startup, peer }: Admitted,
+  { principal, route, signal }: { principal: Principal; route: Route; signal: AbortSignal },
+  { upstream, turns }: SessionDeps,
+): Promise<EngineSession> {
+  const engine = await upstream.open(principal, startup, route, signal, peer.address);
+  await turns.take(peer.address);
+  if (signal.aborted) {
+    const reusable = engine.leftover.length === 0;
+    upstream.giveBack(engine, { reusable, untouched: true, parametersChanged: false });
+    signal.throwIfAborted();
+  }
+  return engine;
 }
 
 /** Greets the client and lets the bytes flow. */
