@@ -70,6 +70,11 @@ export class RelayProgress {
     return this.#pending === 0 && !this.#unsynced;
   }
 
+  /** The count was given up: the engine may be at work or not. */
+  get uncertain(): boolean {
+    return this.#uncertain;
+  }
+
   /** ReadyForQuery is due for something that was sent. */
   get awaitsReady(): boolean {
     return this.#pending > 0;

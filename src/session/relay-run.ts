@@ -52,7 +52,8 @@ export class RelayRun implements Relay {
   }
 
   get state(): 'idle' | 'busy' {
-    return this.#progress.settled && this.#fromClient.atBoundary ? 'idle' : 'busy';
+    const { settled, uncertain } = this.#progress;
+    return settled && !uncertain && this.#fromClient.atBoundary ? 'idle' : 'busy';
   }
 
   get pipelined(): boolean {

@@ -66,7 +66,7 @@ export interface RelayEnd {
 export interface Relay {
   /** Settles, never rejects: at once when the client left or the gateway ends it, else when the client has got what was left to send. */
   readonly ended: Promise<RelayEnd>;
-  /** Busy while anything that the client sent waits for an answer, for a Sync, or for its own end. */
+  /** Busy while anything that the client sent waits for an answer, for a Sync, or for its own end, or where nobody can tell. */
   readonly state: 'idle' | 'busy';
   /** Behind what the engine is at work on, more has been sent that it will go on with, or nobody can tell. */
   readonly pipelined: boolean;

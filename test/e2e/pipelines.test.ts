@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
+import { serialize } from 'pg-protocol';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { systemActor } from '../../src/accounts/actor.ts';
 import { encodeFrontend } from '../../src/wire/frontend.ts';
@@ -20,6 +21,8 @@ import { startMethodCluster, type MethodCluster } from '../unit/upstream/cluster
 
 const ADMIN = systemActor('pipeline test');
 const TERMINATE = encodeFrontend({ kind: 'terminate' });
+const SYNC = serialize.sync();
+const COPY_DONE = serialize.copyDone();
 const query = (sql: string): Buffer => encodeFrontend({ kind: 'query', sql });
 /** Sent with one write, so that all of it lies with the engine while the first statement runs. */
 const PIPELINE = Buffer.concat([
@@ -70,6 +73,13 @@ const written = (observer: string): Promise<unknown> =>
 async function gone(observer: string, pid: number): Promise<void> {
   await eventually(async () => expect(await isThere(observer, pid)).toBe(0), 10_000);
 }
+
+async function until(client: WireClient, type: string): Promise<void> {
+  for (let message = await client.next(); message?.type !== type; message = await client.next())
+    if (message === null) throw new Error(`closed before ${type}`);
+}
+
+const ready = (client: WireClient): Promise<void> => until(client, 'Z');
 
 /** The last message before the close. */
 async function lastWords(client: WireClient): Promise<ErrorFields | null> {
@@ -159,6 +169,25 @@ describe('of a pipeline whose session ends, nothing more is begun', () => {
       client.destroy();
     },
   );
+
+  it.each<[string, (client: WireClient) => unknown]>([
+    ['breaks off', (client) => client.reset()],
+    ['says Terminate', (client) => client.send(TERMINATE)],
+    ['is killed', killAll],
+  ])('when its client %s, and nobody can tell what the engine is at', async (_how, end) => {
+    const client = await logIn(gateway, ada, ada.password, 'tcp');
+    await ready(client.send(query('create temporary table copied (a int)')));
+    // The engine, which reads rows, takes the Sync for none, and answers once.
+    client.send(query('copy copied from stdin')).send(SYNC);
+    await until(client, 'G');
+    await ready(client.send(COPY_DONE));
+    // The answer to the first looks like that to both.
+    const { pid } = await fallAsleep(client, observer, Buffer.concat([query('select 1'), PIPELINE]));
+    await end(client);
+    await gone(observer, pid);
+    expect(await written(observer)).toBe('');
+    client.destroy();
+  });
 
   async function killAll(): Promise<void> {
     const sids = await eventually(async () => {

@@ -37,6 +37,8 @@ const places = Array.from({ length: ANSWER.length + 1 }, (_, at) => at);
 describe('a notice', () => {
   test.each(places)('put in after %i bytes stands between two messages', async (at) => {
     const session = await startSession();
+    session.client.write(QUERY);
+    await session.toEngine.until(QUERY.length);
     await inTheMiddle(session, ANSWER, at, () => session.relay.inject(NOTICE));
     const end = boundary(ANSWER, at);
     const expected = Buffer.concat([ANSWER.subarray(0, end), NOTICE, ANSWER.subarray(end)]);
