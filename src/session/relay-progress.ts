@@ -3,11 +3,6 @@ import { FrameFollower, VERDICT, type Verdict } from '../wire/frame-follower.ts'
 
 const code = (letter: string): number => letter.charCodeAt(0);
 
-const READY_FOR_QUERY = code('Z');
-const COPY_IN_RESPONSE = code('G');
-const COPY_BOTH_RESPONSE = code('W');
-const ERROR_RESPONSE = code('E');
-const PARAMETER_STATUS = code('S');
 const SYNC = code('S');
 const TERMINATE = code('X');
 
@@ -19,28 +14,55 @@ const MEANING = {
   asksForReady: 1,
   /** Part of an extended query, which a Sync has to end. */
   extended: 2,
+  /** The same, and a statement that runs until it is answered. */
+  execute: 6,
   /** COPY data: belongs to a query that was counted, or is skipped by an engine that has given the COPY up. */
   copyData: 3,
   copyEnd: 4,
   terminate: 5,
 } as const;
 
-/** By type byte. Chapter "Message Formats", those marked (F). */
-const FRONTEND_MEANING = meaningTable({
-  asksForReady: 'QFS',
-  extended: 'PBEDCH',
-  copyData: 'd',
-  copyEnd: 'cf',
-  terminate: 'X',
-});
+/** What a backend message means for that. */
+const BACKEND = {
+  /** Nothing. */
+  other: 0,
+  ready: 1,
+  copyIn: 2,
+  copyBoth: 3,
+  error: 4,
+  parameterStatus: 5,
+  /** CommandComplete, PortalSuspended or EmptyQueryResponse: an Execute was answered, or a part of a simple query. */
+  executed: 6,
+} as const;
 
-function meaningTable(
-  letters: Readonly<Record<Exclude<keyof typeof MEANING, 'unknown'>, string>>,
-): Uint8Array {
-  const table = new Uint8Array(256);
-  for (const name of ['asksForReady', 'extended', 'copyData', 'copyEnd', 'terminate'] as const) {
-    for (const letter of letters[name]) table[code(letter)] = MEANING[name];
-  }
+/** By type byte. Chapter "Message Formats", those marked (F). */
+const FRONTEND_MEANING = byLetter([
+  ['QFS', MEANING.asksForReady],
+  ['PBDCH', MEANING.extended],
+  ['E', MEANING.execute],
+  ['d', MEANING.copyData],
+  ['cf', MEANING.copyEnd],
+  ['X', MEANING.terminate],
+]);
+
+/** The same, those marked (B). */
+const BACKEND_MEANING = byLetter([
+  ['Z', BACKEND.ready],
+  ['G', BACKEND.copyIn],
+  ['W', BACKEND.copyBoth],
+  ['E', BACKEND.error],
+  ['S', BACKEND.parameterStatus],
+  ['CsI', BACKEND.executed],
+]);
+
+/** Where a client's bytes end: before Terminate, always. */
+const ENDS_OPEN = byLetter([['X', 1]]);
+/** Once sealed, before all that would have the engine begin something. */
+const ENDS_SEALED = byLetter([['dcfHS', 0]], 1);
+
+function byLetter(entries: readonly (readonly [letters: string, value: number])[], others = 0): Uint8Array {
+  const table = new Uint8Array(256).fill(others);
+  for (const [letters, value] of entries) for (const letter of letters) table[code(letter)] = value;
   return table;
 }
 
@@ -58,6 +80,10 @@ export class RelayProgress {
   parametersChanged = false;
   #pending = 0;
   #unsynced = false;
+  /** Executes behind the last message that asks for ReadyForQuery, and not answered; known once that has come. */
+  #executing = 0;
+  /** An error came in an extended query: the engine takes nothing more of it before a Sync. */
+  #skipping = false;
   #copyIn = false;
   #uncertain = false;
   #unknownSent = false;
@@ -78,6 +104,11 @@ export class RelayProgress {
   /** ReadyForQuery is due for something that was sent. */
   get awaitsReady(): boolean {
     return this.#pending > 0;
+  }
+
+  /** Nothing runs: the engine waits for the client to go on with an extended query, or to end it with a Sync. */
+  get engineWaits(): boolean {
+    return this.#pending === 0 && this.#executing === 0 && !this.#copyIn && !this.#uncertain;
   }
 
   /** The client has said all that the engine needs for its next answer. */
@@ -107,6 +138,12 @@ export class RelayProgress {
         this.#pending++;
         this.#lastAsked = type;
         this.#unsynced = false;
+        this.#executing = 0;
+        this.#skipping = false;
+        return;
+      case MEANING.execute:
+        this.#unsynced = true;
+        if (!this.#skipping) this.#executing++;
         return;
       case MEANING.extended:
         this.#unsynced = true;
@@ -132,6 +169,7 @@ export class RelayProgress {
     if (this.#uncertain) {
       this.#pending = 0;
       this.#unsynced = false;
+      this.#executing = 0;
     } else this.#pending--;
   }
 
@@ -139,6 +177,13 @@ export class RelayProgress {
   engineFailed(): void {
     this.#complained = true;
     this.#copyIn = false;
+    if (this.#pending > 0) return;
+    this.#executing = 0;
+    this.#skipping = this.#unsynced;
+  }
+
+  engineExecuted(): void {
+    if (this.#pending === 0 && this.#executing > 0) this.#executing--;
   }
 
   engineWantsCopy(): void {
@@ -147,6 +192,7 @@ export class RelayProgress {
     else if (this.#pending === 1 && this.#lastAsked === SYNC) {
       this.#pending = 0;
       this.#unsynced = true;
+      this.#executing = 1;
     }
   }
 
@@ -155,15 +201,27 @@ export class RelayProgress {
   }
 }
 
-/** Follows what the client sends, up to Terminate or the first message that can not be one. */
+/** Follows what the client sends, up to Terminate, the first message that can not be one, or what a seal keeps out. */
 export class ClientFollower extends FrameFollower {
-  /** The client said Terminate; else a stop means that it sent a malformed message. */
+  /** The client said Terminate. */
   terminated = false;
+  /** The client sent what a seal keeps out; else, without Terminate, a stop means that it sent a malformed message. */
+  keptOut = false;
   readonly #progress: RelayProgress;
+  #ends = ENDS_OPEN;
 
   constructor(progress: RelayProgress) {
     super();
     this.#progress = progress;
+  }
+
+  /** From the next message on, only what belongs to what runs is passed. */
+  seal(): void {
+    this.#ends = ENDS_SEALED;
+  }
+
+  unseal(): void {
+    this.#ends = ENDS_OPEN;
   }
 
   protected override header(type: number, length: number): Verdict {
@@ -172,10 +230,12 @@ export class ClientFollower extends FrameFollower {
     return VERDICT.pass;
   }
 
-  /** Terminate is known by its type alone, before anything of it is passed on. */
+  /** What ends it is known by its type alone, before anything of it is passed on. */
   protected override stopsAt(type: number): boolean {
+    if (this.#ends[type] === 0) return false;
     this.terminated = type === TERMINATE;
-    return this.terminated;
+    this.keptOut = !this.terminated;
+    return true;
   }
 
   protected override bodyStart(): void {
@@ -194,24 +254,27 @@ export class EngineFollower extends FrameFollower {
 
   protected override header(type: number, length: number): Verdict {
     if (length < 4) return VERDICT.stop;
-    switch (type) {
-      case READY_FOR_QUERY:
+    switch (BACKEND_MEANING[type]) {
+      case BACKEND.ready:
         return VERDICT.showBody;
-      case COPY_IN_RESPONSE:
+      case BACKEND.copyIn:
         this.#progress.engineWantsCopy();
-        return VERDICT.pass;
-      case COPY_BOTH_RESPONSE:
+        break;
+      case BACKEND.copyBoth:
         this.#progress.engineWantsCopyBoth();
-        return VERDICT.pass;
-      case ERROR_RESPONSE:
+        break;
+      case BACKEND.error:
         this.#progress.engineFailed();
-        return VERDICT.pass;
-      case PARAMETER_STATUS:
+        break;
+      case BACKEND.parameterStatus:
         this.#progress.parametersChanged = true;
-        return VERDICT.pass;
+        break;
+      case BACKEND.executed:
+        this.#progress.engineExecuted();
+        break;
       default:
-        return VERDICT.pass;
     }
+    return VERDICT.pass;
   }
 
   protected override stopsAt(): boolean {

@@ -51,9 +51,10 @@ export class RelayRun implements Relay {
     if (clientLeftover.length > 0) this.clientData(clientLeftover, 'owned');
   }
 
-  get state(): 'idle' | 'busy' {
-    const { settled, uncertain } = this.#progress;
-    return settled && !uncertain && this.#fromClient.atBoundary ? 'idle' : 'busy';
+  get state(): 'idle' | 'unsynced' | 'busy' {
+    const { engineWaits, settled } = this.#progress;
+    if (!engineWaits || !this.#fromClient.atBoundary) return 'busy';
+    return settled ? 'idle' : 'unsynced';
   }
 
   get pipelined(): boolean {
@@ -88,6 +89,11 @@ export class RelayRun implements Relay {
     this.#nowIdle();
   }
 
+  seal(): void {
+    if (this.#outsideTransaction && this.transactionStatus !== 'I') return;
+    this.#fromClient.seal();
+  }
+
   freezeClient(): void {
     this.#frozen = true;
     if (!this.#isOver) this.#client.pause();
@@ -115,19 +121,27 @@ export class RelayRun implements Relay {
       this.#insertions.length > 0
         ? this.#engineDataToBoundary(chunk, tenure)
         : this.#engineDataOn(chunk, tenure);
-    if (this.#progress.settled) {
-      this.#engine.lull();
-      if (this.#whenIdle !== null) this.#nowIdle();
-    }
+    if (this.#progress.settled) this.#engine.lull();
+    if (this.#whenIdle !== null) this.#nowIdle();
     return kept;
   }
 
   #nowIdle(): void {
-    if (this.state !== 'idle') return;
-    if (this.#outsideTransaction && this.transactionStatus !== 'I') return;
+    if (!this.#isDone) return;
     const run = this.#whenIdle;
     this.#whenIdle = null;
     run?.();
+  }
+
+  /** Nothing runs that `whenIdle` has to wait for. */
+  get #isDone(): boolean {
+    // Nothing more will come, so neither does the end of a transaction.
+    if (this.#fromClient.keptOut) return this.#progress.engineWaits;
+    if (this.state !== 'idle') return false;
+    if (!this.#outsideTransaction || this.transactionStatus === 'I') return true;
+    // It was on its way when the seal was set.
+    this.#fromClient.unseal();
+    return false;
   }
 
   clientEnd(): void {
@@ -201,10 +215,15 @@ export class RelayRun implements Relay {
   }
 
   #clientStopped(): void {
-    if (!this.#fromClient.terminated) {
+    const { terminated, keptOut } = this.#fromClient;
+    if (terminated) this.#ending.terminated();
+    else if (keptOut) {
+      this.#client.setSink(new KeptOutSide(this));
+      this.#nowIdle();
+    } else {
       const { fault } = CLIENT_PROTOCOL;
       this.#closeWith(encodeBackend({ kind: 'errorResponse', fault }), 'client malformed');
-    } else this.#ending.terminated();
+    }
   }
 
   #closeWith(frame: Buffer, cause: RelayCause): void {
@@ -240,6 +259,13 @@ class ClientSide implements TransportSink {
 
   close(): void {
     this.#run.clientClose();
+  }
+}
+
+/** A client that has nothing more to say here: still read, so that its end is noticed. */
+class KeptOutSide extends ClientSide {
+  override data(): boolean {
+    return false;
   }
 }
 

@@ -66,8 +66,11 @@ export interface RelayEnd {
 export interface Relay {
   /** Settles, never rejects: at once when the client left or the gateway ends it, else when the client has got what was left to send. */
   readonly ended: Promise<RelayEnd>;
-  /** Busy while anything that the client sent waits for an answer, for a Sync, or for its own end, or where nobody can tell. */
-  readonly state: 'idle' | 'busy';
+  /**
+   * Busy while anything that the client sent waits for an answer or for its own end, or where nobody can tell; `unsynced` while
+   * an extended query has been answered as far as it goes, and waits for more of it or for its Sync.
+   */
+  readonly state: 'idle' | 'unsynced' | 'busy';
   /** Behind what the engine is at work on, more has been sent that it will go on with, or nobody can tell. */
   readonly pipelined: boolean;
   /** As the last ReadyForQuery said. */
@@ -86,6 +89,12 @@ export interface Relay {
   closeWith(frame: Buffer): void;
   /** Puts whole messages between two of the engine's, at the next boundary. */
   inject(frame: Buffer): void;
+  /**
+   * Passes on of the client, from its next message on, only what belongs to what runs: COPY data, Flush, Sync, Terminate. Whatever would
+   * begin something is dropped, and all behind it; the session then counts as idle as soon as nothing runs. Not
+   * while `whenIdle` waits for the end of a transaction, whose statements may still begin: to be called again then.
+   */
+  seal(): void;
   /**
    * Calls `run` as soon as nothing is in flight, at once if that is so now. A later call takes the place of an earlier one.
    * @param outsideTransaction and no transaction is open

@@ -249,7 +249,7 @@ async function finish(session: LiveSession, end: RelayEnd, permit: Permit, deps:
 
 /** What nobody waits for any more must not go on; a clean engine session may serve its principal again. */
 async function release(session: LiveSession, end: RelayEnd, deps: SessionDeps): Promise<void> {
-  if (end.closedBy !== 'engine' && session.relay.state === 'busy') {
+  if (end.closedBy !== 'engine' && session.relay.state !== 'idle') {
     await deps.upstream.abandon(session.engine);
     return;
   }

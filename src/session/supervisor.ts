@@ -54,6 +54,8 @@ interface Watched {
 const SWEEP_MS = 100;
 /** A cancelled statement has so long to stop before its session is closed all the same. */
 const CANCEL_GRACE_MS = 1500;
+/** A client whose statement has been answered has so long to end it with a Sync, when its right to run has ended. */
+const SYNC_PATIENCE_MS = 2000;
 const RECHECK_RETRY_MS = 500;
 
 /**
@@ -230,7 +232,6 @@ export class Supervisor {
     if (watched.pending !== null && watched.pending.cancelAtMs <= cancelAtMs) return;
     const frame = encodeBackend({ kind: 'errorResponse', fault: ending.fault });
     watched.pending = { ...ending, frame, cancelAtMs, cancelled: false, closeAtMs: Number.POSITIVE_INFINITY };
-    // Also in the middle of a pipeline: no further statement starts.
     const { relay } = watched.session;
     relay.whenIdle(() => relay.closeWith(frame), ending.sparesTransaction);
     this.#advance(watched, watched.pending, nowMs);
@@ -242,9 +243,13 @@ export class Supervisor {
       session.relay.closeWith(pending.frame);
       return;
     }
-    if (pending.cancelled || nowMs < pending.cancelAtMs) return;
+    if (pending.cancelled) return;
+    if (nowMs < pending.cancelAtMs) {
+      this.#spare(session, pending, nowMs);
+      return;
+    }
     // Behind a statement that is cancelled the next one would begin: then all of it is cut off.
-    if (session.relay.state === 'idle' || session.relay.pipelined) {
+    if (session.relay.state !== 'busy' || session.relay.pipelined) {
       session.relay.closeWith(pending.frame);
       return;
     }
@@ -253,6 +258,13 @@ export class Supervisor {
     session.relay.freezeClient();
     session.relay.whenIdle(() => session.relay.closeWith(pending.frame));
     void this.#options.cancelEngine(session.engine);
+  }
+
+  /** In the grace: what runs may finish, what waits for more of its client does not run, and nothing begins. */
+  #spare({ relay }: LiveSession, { frame, sparesTransaction }: Pending, nowMs: number): void {
+    relay.seal();
+    if (sparesTransaction === true || relay.state !== 'unsynced') return;
+    if (nowMs - relay.lastActivityMs >= SYNC_PATIENCE_MS) relay.closeWith(frame);
   }
 
   #scheduleSweep(): void {
@@ -274,7 +286,7 @@ export class Supervisor {
       else if (watched.endsAtMs !== null && watched.endsAtMs <= wallMs) this.#expire(watched);
       else if (
         idleTimeoutMs > 0 &&
-        session.relay.state === 'idle' &&
+        session.relay.state !== 'busy' &&
         nowMs - session.relay.lastActivityMs >= idleTimeoutMs
       ) {
         this.#end(watched, IDLE_TOO_LONG);

@@ -43,6 +43,7 @@ function idleSession(expiresAt: Date | null): { session: LiveSession; said: stri
       whenIdle: (run: () => void) => run(),
       closeWith: (frame: Buffer) => said.push(frame.toString('latin1')),
       freezeClient: () => undefined,
+      seal: () => undefined,
     },
   };
   return { session: session as unknown as LiveSession, said };
