@@ -66,7 +66,7 @@ export interface RunningSession {
 /**
  * One connection from its first byte until its login is settled. What the login needed is not kept for as long as the session
  * lasts.
- * @param place among those that have not logged in; settled once the login is done and a session runs
+ * @param place among those that have not logged in; settled once the login is proved and a session's place taken
  * @returns the session; null when there is none (a cancel request, a refusal, a port scan), once the connection is closed:
  *   whoever does not close it keeps it for a while, and is to be counted for as long
  */
@@ -94,7 +94,11 @@ async function settleLogin(
       admitted.close();
       return null;
     }
-    return await serveClient(admitted, { deadline, settled: () => place.settled() }, deps);
+    return await serveClient(
+      admitted,
+      { deadline, settled: () => place.settled(), closed: () => closed(socket) },
+      deps,
+    );
   } finally {
     deadline.clear();
   }
@@ -107,7 +111,7 @@ async function closed(socket: Socket): Promise<void> {
 
 async function serveClient(
   admitted: Admitted,
-  { deadline, settled }: Pick<Progress, 'deadline' | 'settled'>,
+  { deadline, settled, closed: end }: Pick<Progress, 'deadline' | 'settled' | 'closed'>,
   deps: SessionDeps,
 ): Promise<RunningSession | null> {
   const attempt = deps.journal.begin(admitted);
@@ -126,7 +130,7 @@ async function serveClient(
       admitted.transport.destroy();
       return null;
     }
-    return await serveProved(admitted, outcome, { deadline, settled, attempt, epoch }, deps);
+    return await serveProved(admitted, outcome, { deadline, settled, closed: end, attempt, epoch }, deps);
   } catch (error) {
     refuse(admitted, error, attempt, deps.clock);
     return null;
@@ -139,6 +143,8 @@ async function serveClient(
 interface Progress {
   readonly deadline: Deadline;
   readonly settled: () => void;
+  /** Settles with the connection's end. */
+  readonly closed: () => Promise<void>;
   readonly attempt: Attempt;
   readonly epoch: number;
 }
@@ -153,17 +159,19 @@ async function serveProved(
   const route = deps.route(principal, admitted.startup);
   checkAllowed(principal, admitted.peer, route.name);
   const permit = await deps.places.take(placesOf(principal, admitted.peer, deps.limits()));
+  // It counts as a session from here on: who has proved a secret does not lose its place to those who have proved nothing.
+  progress.settled();
   try {
     // What it would say depends on the store.
     const notice = byGrace ? NO_NOTICE : await deps.notice(principal);
     const engine = await openEngine(admitted, { principal, route, signal: progress.deadline.signal }, deps);
     progress.deadline.clear();
-    progress.settled();
     const session = join(admitted, { principal, preface, engine, database: route.name, notice }, deps);
     progress.attempt.succeeded(session);
     return carry(session, permit, progress.epoch, deps);
   } catch (error) {
-    permit.release();
+    // Last words may take a while to be read: for so long the connection is there.
+    void progress.closed().then(() => permit.release());
     throw error;
   }
 }
