@@ -32,6 +32,7 @@ export class StorePool implements PostgresPool {
   readonly #begin: string;
   #current: Generation;
   readonly #ending: Promise<void>[] = [];
+  #closed = false;
 
   constructor(options: PoolOptions) {
     this.#options = options;
@@ -61,6 +62,7 @@ export class StorePool implements PostgresPool {
   }
 
   async end(): Promise<void> {
+    this.#closed = true;
     this.#ending.push(this.#current.end());
     await Promise.all(this.#ending);
   }
@@ -113,7 +115,7 @@ export class StorePool implements PostgresPool {
   }
 
   #renew(generation: Generation): void {
-    if (generation !== this.#current) return;
+    if (this.#closed || generation !== this.#current) return;
     this.#current = new Generation(this.#options);
     const ended = generation.end();
     this.#ending.push(ended);

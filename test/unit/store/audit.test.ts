@@ -215,7 +215,10 @@ describe('audit', () => {
       });
 
     it('goes on for whoever still waits, and ends when nobody does', async () => {
-      open().note(entry('u1'));
+      const written = open();
+      written.note(entry('u1'));
+      // Who writes would wait for that lock, too.
+      await written.flush();
       const readings: Promise<unknown>[] = [];
       const audit = watched(readings);
       const ask = () => {

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openStore } from '../../../src/store/store.ts';
 import { GatewayError } from '../../../src/core/errors.ts';
 import { asAdmin } from '../../support/database.ts';
+import { eventually } from '../../support/eventually.ts';
 import { createStore, silentLog, type TestStore } from '../../support/store.ts';
 
 async function failure(url: string): Promise<GatewayError> {
@@ -92,6 +93,18 @@ describe('a store that cannot be used', () => {
       code: 'store.unreachable',
     });
     await store.ping();
+  });
+
+  it('can be closed while a statement takes too long', async () => {
+    const store = openStore({ url: test.database.url, log: silentLog, queryTimeoutMs: 300 });
+    await store.ping();
+    const late = sql`select pg_sleep(2)`.execute(store.db).catch((error: unknown) => error);
+    await eventually(async () => {
+      const running = sql`select 1 from pg_stat_activity where query = 'select pg_sleep(2)'`;
+      expect((await running.execute(test.store.db)).rows.length).toBe(1);
+    });
+    await store.close();
+    expect(await late).toMatchObject({ code: 'store.unreachable' });
   });
 });
 
