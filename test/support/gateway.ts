@@ -203,7 +203,8 @@ async function addUser(
   name: string,
   more: { password?: string; engineRole?: string; email?: string } = {},
 ): Promise<TestUser> {
-  const password = more.password ?? randomBytes(12).toString('base64url');
+  // None that a command line would take for an option.
+  const password = more.password ?? randomBytes(12).toString('hex');
   const user = await services.accounts.addUser(ACTOR, {
     defaultDatabase,
     ...more,
