@@ -1,3 +1,5 @@
+import { Lanes } from './lanes.ts';
+
 export interface FairQueueOptions {
   /** Jobs that run at once. */
   readonly running: number;
@@ -22,9 +24,7 @@ interface Waiting {
  */
 export class FairQueue {
   readonly #options: FairQueueOptions;
-  /** The lane at the front is served next; a lane is here only while it holds jobs. */
-  readonly #lanes = new Map<Lane, Waiting[]>();
-  #waiting = 0;
+  readonly #waiting = new Lanes<Lane, Waiting>();
   #running = 0;
 
   constructor(options: FairQueueOptions) {
@@ -33,15 +33,15 @@ export class FairQueue {
 
   /** Jobs that have not started. */
   get waiting(): number {
-    return this.#waiting;
+    return this.#waiting.size;
   }
 
   /** Whether a job of this lane would find no room to wait. */
   isFull(lane: Lane): boolean {
     const { running, waiting, waitingPerLane } = this.#options;
     if (this.#running < running) return false;
-    if ((this.#lanes.get(lane)?.length ?? 0) >= waitingPerLane) return true;
-    return this.#waiting >= waiting && this.#longerThan(lane) === null;
+    if (this.#waiting.sizeOf(lane) >= waitingPerLane) return true;
+    return this.#waiting.size >= waiting && this.#longerThan(lane) === null;
   }
 
   /**
@@ -51,12 +51,14 @@ export class FairQueue {
   run<T>(lane: Lane, job: () => Promise<T>, refused: () => Error): Promise<T> {
     if (this.#running < this.#options.running) return this.#start(job);
     if (this.isFull(lane)) return Promise.reject(refused());
-    if (this.#waiting >= this.#options.waiting) this.#putOutOf(this.#longerThan(lane));
-    const jobs = this.#lanes.get(lane) ?? [];
+    // The newest has waited for the shortest time.
+    if (this.#waiting.size >= this.#options.waiting)
+      this.#waiting.takeNewest(this.#longerThan(lane))?.putOut();
     return new Promise<T>((resolve, reject) => {
-      jobs.push({ start: () => resolve(this.#start(job)), putOut: () => reject(refused()) });
-      this.#lanes.set(lane, jobs);
-      this.#waiting += 1;
+      this.#waiting.push(lane, {
+        start: () => resolve(this.#start(job)),
+        putOut: () => reject(refused()),
+      });
     });
   }
 
@@ -66,40 +68,19 @@ export class FairQueue {
       return await job();
     } finally {
       this.#running -= 1;
-      this.#startNext();
+      this.#waiting.next()?.start();
     }
-  }
-
-  #startNext(): void {
-    const [front] = this.#lanes;
-    if (front === undefined) return;
-    const [lane, jobs] = front;
-    const next = jobs.shift();
-    this.#lanes.delete(lane);
-    if (jobs.length > 0) this.#lanes.set(lane, jobs);
-    this.#waiting -= 1;
-    next?.start();
   }
 
   /** @returns the longest of the other lanes, where one job less leaves it no shorter than this one would be with one more */
   #longerThan(lane: Lane): Lane {
     let longest: Lane = null;
-    let most = lane === null ? 0 : (this.#lanes.get(lane)?.length ?? 0) + 1;
-    for (const [other, { length }] of this.#lanes) {
-      if (other === null || length <= most) continue;
+    let most = lane === null ? 0 : this.#waiting.sizeOf(lane) + 1;
+    for (const [other, size] of this.#waiting.sizes()) {
+      if (other === null || size <= most) continue;
       longest = other;
-      most = length;
+      most = size;
     }
     return longest;
-  }
-
-  /** Its newest job: the others have waited for longer. */
-  #putOutOf(lane: Lane): void {
-    const jobs = this.#lanes.get(lane);
-    const newest = jobs?.pop();
-    if (newest === undefined) return;
-    if (jobs?.length === 0) this.#lanes.delete(lane);
-    this.#waiting -= 1;
-    newest.putOut();
   }
 }

@@ -1,5 +1,6 @@
 import { addressBlock } from '../core/address.ts';
 import type { Clock } from '../core/clock.ts';
+import { Lanes } from '../core/lanes.ts';
 
 /** What logins may take of one round of the event loop, when others wait for it. */
 const SHARE_MS = 2;
@@ -14,8 +15,8 @@ const AT_ONCE = 4;
  */
 export class Turns {
   readonly #clock: Clock;
-  /** Those who wait, by block of addresses. The block at the front is served next; it is here only while somebody waits. */
-  readonly #lanes = new Map<string, (() => void)[]>();
+  /** By block of addresses. */
+  readonly #waiting = new Lanes<string, () => void>();
   /** Some wait, or the last of them is having its turn. */
   #busy = false;
   /** Those that did not have to wait in this round; a round is under way while it is not 0. */
@@ -28,18 +29,12 @@ export class Turns {
     this.#serve();
   };
   readonly #serve = (): void => {
-    const [front] = this.#lanes;
-    if (front !== undefined) {
-      const [lane, waiting] = front;
-      waiting.shift()?.();
-      this.#lanes.delete(lane);
-      if (waiting.length > 0) this.#lanes.set(lane, waiting);
-    }
+    this.#waiting.next()?.();
     // Whoever was served runs in microtasks, and is done with this step when the tick after them comes.
     queueMicrotask(() => process.nextTick(this.#goOn));
   };
   readonly #goOn = (): void => {
-    if (this.#lanes.size === 0) this.#busy = false;
+    if (this.#waiting.size === 0) this.#busy = false;
     else if (this.#clock.monotonicMs() < this.#roundEndsMs) this.#serve();
     else setImmediate(this.#beginRound);
   };
@@ -60,12 +55,7 @@ export class Turns {
     }
     // Either some wait, and their rounds go on; or some were let through, and after them comes a round.
     this.#busy = true;
-    const lane = addressBlock(address);
-    return new Promise((resolve) => {
-      const waiting = this.#lanes.get(lane);
-      if (waiting === undefined) this.#lanes.set(lane, [resolve]);
-      else waiting.push(resolve);
-    });
+    return new Promise((resolve) => this.#waiting.push(addressBlock(address), resolve));
   }
 }
 
